@@ -1,0 +1,5 @@
+//! Tunes LLM agents.
+
+pub mod error;
+
+pub use error::{Error, ErrorKind, Result};
