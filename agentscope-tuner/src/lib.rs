@@ -1,8 +1,23 @@
 //! Tunes LLM agents.
 
+// So that generated code works in this crate's own tests too.
+#[allow(unused_extern_crates, reason = "only tests and doctests use it")]
+extern crate self as agentscope_tuner;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+pub mod agent;
+mod cli;
+pub mod component;
 pub mod dataset;
 pub mod error;
+pub mod judge;
+mod main_macro;
 pub mod message;
 pub mod model;
+pub mod registry;
+mod text;
+pub mod workflow;
 
 pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,7 @@
+//! Agents: a model in a loop with tools.
+
+mod tool;
+
+pub use tool::{FunctionTool, Tool, ToolEntry, ToolOutput};
+#[doc(hidden)]
+pub use tool::{parse_arguments, tool_output, try_tool_output};

@@ -1,0 +1,141 @@
+//! What an agent can call.
+
+use futures_util::future::BoxFuture;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{
+    component::Meta,
+    error::{BoxError, Error, ErrorKind, Result},
+    message::Block,
+    model::ToolSpec,
+};
+
+/// What a tool answers: text, and media where the provider takes them.
+pub type ToolOutput = Vec<Block>;
+
+/// Something that an agent can call.
+///
+/// Most tools are functions under [`#[tool]`](crate::tool); implement this for tools that hold state.
+pub trait Tool: Send + Sync {
+    /// Name, description and JSON schema of the arguments.
+    fn spec(&self) -> ToolSpec;
+
+    /// Calls the tool with arguments that the model wrote.
+    fn call(&self, input: Value) -> BoxFuture<'static, Result<ToolOutput>>;
+}
+
+/// A function under `#[tool]`, as registered.
+#[derive(Clone, Copy, Debug)]
+pub struct ToolEntry {
+    /// Name and description, as the model sees them, and the place.
+    pub meta: Meta,
+    /// JSON schema of the arguments.
+    pub parameters: fn() -> Value,
+    /// Calls the function with arguments in JSON.
+    pub call: fn(Value) -> BoxFuture<'static, Result<ToolOutput>>,
+}
+
+impl Tool for ToolEntry {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: self.meta.name.into(),
+            description: self.meta.doc.into(),
+            parameters: (self.parameters)(),
+        }
+    }
+
+    fn call(&self, input: Value) -> BoxFuture<'static, Result<ToolOutput>> {
+        (self.call)(input)
+    }
+}
+
+/// The type that `#[tool]` makes beside a function, under the function's name.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a tool",
+    label = "not annotated with `#[tool]`",
+    note = "put `#[tool]` on the function, or give a value that implements `Tool` to `tool_with`"
+)]
+pub trait FunctionTool: 'static {
+    /// The function and its description.
+    const ENTRY: ToolEntry;
+}
+
+/// Reads the arguments of a call, naming the one that does not fit.
+///
+/// # Errors
+/// [`ErrorKind::Tool`] with the argument's name and what was expected.
+pub fn parse_arguments<T: DeserializeOwned>(input: &Value) -> Result<T> {
+    // A tool without parameters is called with `null` or an empty string by some models.
+    let empty = Value::Object(serde_json::Map::new());
+    let input = match input {
+        Value::Null => &empty,
+        Value::String(text) if text.trim().is_empty() => &empty,
+        other => other,
+    };
+    serde_path_to_error::deserialize(input).map_err(|error| {
+        let path = error.path().to_string();
+        let at = if path == "." { String::new() } else { format!(" at `{path}`") };
+        Error::new(ErrorKind::Tool, format!("the arguments do not fit the schema{at}: {}", error.inner()))
+    })
+}
+
+/// The answer of a tool that returned `value`: a string as it is, anything else as JSON.
+///
+/// # Errors
+/// [`ErrorKind::Tool`] when `value` cannot be written as JSON.
+pub fn tool_output(value: &impl Serialize) -> Result<ToolOutput> {
+    let json = serde_json::to_value(value)
+        .map_err(|error| Error::new(ErrorKind::Tool, "the tool's answer is not JSON").with_source(error))?;
+    let text = match json {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    Ok(vec![Block::text(text)])
+}
+
+/// As [`tool_output`], for a tool that can fail.
+///
+/// # Errors
+/// [`ErrorKind::Tool`] with the tool's own message.
+pub fn try_tool_output<T: Serialize, E: Into<BoxError>>(result: Result<T, E>) -> Result<ToolOutput> {
+    match result {
+        Ok(value) => tool_output(&value),
+        Err(error) => {
+            let error = Error::other(error);
+            Err(Error::new(ErrorKind::Tool, error.chain()).with_source(error))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_wrong_argument_is_named() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Add {
+            #[allow(dead_code)]
+            a: f64,
+        }
+        let error = parse_arguments::<Add>(&json!({"a": "one"})).unwrap_err();
+        assert!(error.to_string().contains("`a`"), "{error}");
+        let missing = parse_arguments::<Add>(&Value::Null).unwrap_err();
+        assert!(missing.to_string().contains("missing field `a`"), "{missing}");
+    }
+
+    #[test]
+    fn strings_are_not_quoted() {
+        assert_eq!(tool_output(&"ok").unwrap(), [Block::text("ok")]);
+        assert_eq!(tool_output(&3.0).unwrap(), [Block::text("3.0")]);
+        assert_eq!(tool_output(&json!([1])).unwrap(), [Block::text("[1]")]);
+    }
+
+    #[test]
+    fn a_failing_tool_says_why() {
+        let error = try_tool_output::<(), _>(Err("no network")).unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Tool, "no network"));
+    }
+}

@@ -1,0 +1,13 @@
+//! What a program that defines workflows needs: `use agentscope_tuner::prelude::*;`.
+
+pub use schemars::JsonSchema;
+pub use serde::{Deserialize, Serialize};
+
+pub use crate::{
+    dataset::Dataset,
+    error::{Error, ErrorKind, Result},
+    judge::Reward,
+    message::{Block, Msg, Role},
+    model::{ChatRequest, Model, Sampling, ToolChoice},
+    workflow::{Context, Demo, Demos, FromContext, Prompt, SlotRole, WorkflowOutput},
+};

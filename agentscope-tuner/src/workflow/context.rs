@@ -1,0 +1,168 @@
+//! What a workflow or judge can know about its rollout.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tracing::Span;
+
+use super::{Bound, Meter, Spent};
+
+/// The rollout that a workflow or judge runs in: which row, which attempt, what it has used.
+///
+/// Cheap to clone. Take it as a parameter to read it; outside a run, [`Context::builder`] makes one, so that
+/// annotated functions can be called and tested as plain Rust.
+#[derive(Clone)]
+pub struct Context(Arc<Inner>);
+
+struct Inner {
+    component: String,
+    task_id: String,
+    attempt: u32,
+    seed: u64,
+    slots: BTreeMap<String, Bound>,
+    meter: Arc<Meter>,
+    metrics: Arc<Mutex<BTreeMap<String, f64>>>,
+    span: Span,
+}
+
+impl Context {
+    /// A context for the row of this id, without slots.
+    pub fn builder(task_id: impl Into<String>) -> ContextBuilder {
+        ContextBuilder {
+            component: String::new(),
+            task_id: task_id.into(),
+            attempt: 0,
+            seed: 0,
+            slots: BTreeMap::new(),
+            meter: Arc::default(),
+            metrics: Arc::default(),
+            span: Span::none(),
+        }
+    }
+
+    /// Name of the workflow or judge that runs.
+    pub fn component(&self) -> &str {
+        &self.0.component
+    }
+
+    /// Id of the row, such as `train/12`.
+    pub fn task_id(&self) -> &str {
+        &self.0.task_id
+    }
+
+    /// Which of several runs of the same row this is, from 0.
+    pub fn attempt(&self) -> u32 {
+        self.0.attempt
+    }
+
+    /// A number that depends only on the run's seed, the row and the attempt: use it for every random choice,
+    /// so that a resumed run repeats an uninterrupted one.
+    pub fn seed(&self) -> u64 {
+        self.0.seed
+    }
+
+    /// The span of this rollout, for log events of the user's own.
+    pub fn span(&self) -> &Span {
+        &self.0.span
+    }
+
+    /// Records a metric; a later value under the same name replaces it.
+    ///
+    /// Values must be finite: a rollout that records NaN or an infinity fails.
+    pub fn metric(&self, name: impl Into<String>, value: f64) {
+        let mut metrics = self.0.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        metrics.insert(name.into(), value);
+    }
+
+    /// The metrics recorded so far.
+    pub fn metrics(&self) -> BTreeMap<String, f64> {
+        self.0.metrics.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What the workflow has used so far. In a judge: all that the workflow used.
+    pub fn usage(&self) -> Spent {
+        self.0.meter.spent()
+    }
+
+    /// What fills the slot of this name.
+    pub fn bound(&self, slot: &str) -> Option<&Bound> {
+        self.0.slots.get(slot)
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("component", &self.0.component)
+            .field("task_id", &self.0.task_id)
+            .field("attempt", &self.0.attempt)
+            .field("slots", &self.0.slots.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes a [`Context`].
+#[derive(Debug)]
+pub struct ContextBuilder {
+    component: String,
+    task_id: String,
+    attempt: u32,
+    seed: u64,
+    slots: BTreeMap<String, Bound>,
+    meter: Arc<Meter>,
+    metrics: Arc<Mutex<BTreeMap<String, f64>>>,
+    span: Span,
+}
+
+impl ContextBuilder {
+    /// Names the workflow or judge.
+    #[must_use]
+    pub fn component(mut self, name: impl Into<String>) -> Self {
+        self.component = name.into();
+        self
+    }
+
+    /// Sets which of several runs of the row this is.
+    #[must_use]
+    pub fn attempt(mut self, attempt: u32) -> Self {
+        self.attempt = attempt;
+        self
+    }
+
+    /// Sets the seed.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Fills a slot with a model, a text, demos or a JSON value.
+    #[must_use]
+    pub fn slot(mut self, name: impl Into<String>, value: impl Into<Bound>) -> Self {
+        self.slots.insert(name.into(), value.into());
+        self
+    }
+
+    /// Shares a meter with the caller.
+    #[must_use]
+    pub fn meter(mut self, meter: Arc<Meter>) -> Self {
+        self.meter = meter;
+        self
+    }
+
+    /// Sets the span.
+    #[must_use]
+    pub fn span(mut self, span: Span) -> Self {
+        self.span = span;
+        self
+    }
+
+    /// The context.
+    pub fn build(self) -> Context {
+        let Self { component, task_id, attempt, seed, slots, meter, metrics, span } = self;
+        Context(Arc::new(Inner { component, task_id, attempt, seed, slots, meter, metrics, span }))
+    }
+}

@@ -1,0 +1,15 @@
+//! Workflows: the user's functions, the slots that the tuner fills in them, and what they return.
+
+mod context;
+mod entry;
+mod from_context;
+mod meter;
+mod output;
+mod slot;
+
+pub use context::{Context, ContextBuilder};
+pub use entry::{Erased, Produced, TypeInfo, Workflow, WorkflowEntry, read, unerase};
+pub use from_context::{Demo, Demos, FromContext, Prompt};
+pub use meter::{Meter, Spent};
+pub use output::{WorkflowOutput, WorkflowReturn, WorkflowValue};
+pub use slot::{Bound, SlotDefault, SlotRole, SlotSpec};
