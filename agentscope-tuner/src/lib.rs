@@ -16,6 +16,7 @@ pub mod judge;
 mod main_macro;
 pub mod message;
 pub mod model;
+pub mod prelude;
 pub mod registry;
 mod text;
 pub mod workflow;

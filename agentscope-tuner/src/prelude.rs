@@ -4,7 +4,6 @@ pub use schemars::JsonSchema;
 pub use serde::{Deserialize, Serialize};
 
 pub use crate::{
-    dataset::Dataset,
     error::{Error, ErrorKind, Result},
     judge::Reward,
     message::{Block, Msg, Role},
