@@ -43,8 +43,10 @@ pub enum ErrorKind {
     Workflow,
     /// The user's judge returned an error, panicked, or gave a reward that is not a finite number.
     Judge,
-    /// A limit of the rollout or of the run was reached.
+    /// A limit of the rollout was reached.
     Limit(Limit),
+    /// The budget of the whole run is spent.
+    Budget(Limit),
     /// The run was interrupted.
     Cancelled,
     /// The operating system refused.
@@ -91,7 +93,8 @@ impl ModelFailure {
 }
 
 /// Which bound was reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Limit {
     /// Wall time.

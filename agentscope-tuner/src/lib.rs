@@ -8,6 +8,7 @@ extern crate self as agentscope_tuner;
 #[path = "private.rs"]
 pub mod __private;
 pub mod agent;
+pub mod candidate;
 mod cli;
 pub mod component;
 pub mod dataset;
@@ -18,6 +19,8 @@ pub mod message;
 pub mod model;
 pub mod prelude;
 pub mod registry;
+pub mod rollout;
+pub mod seed;
 mod text;
 pub mod workflow;
 

@@ -3,10 +3,12 @@
 mod request;
 mod response;
 mod usage;
+mod watch;
 
 pub use request::{ChatRequest, ResponseFormat, Sampling, ToolChoice, ToolSpec};
 pub use response::{ChatEvent, ChatResponse, ChatStream, FinishReason, TokenLogprob, TokenTrace};
 pub use usage::{Price, Usage, Usd};
+pub use watch::CallWatch;
 
 use std::{fmt, sync::Arc};
 
@@ -39,6 +41,16 @@ pub trait ChatModel: Send + Sync + 'static {
             let text = Ok(ChatEvent::Text(response.message.text()));
             Ok(stream::iter([text, Ok(ChatEvent::Done(Box::new(response)))]).boxed())
         })
+    }
+
+    /// As [`chat`](Self::chat), telling `watch` what the answer does not. Implemented by what waits and retries.
+    fn chat_watched<'a>(
+        &'a self,
+        request: &'a ChatRequest,
+        watch: &'a CallWatch,
+    ) -> BoxFuture<'a, Result<ChatResponse>> {
+        _ = watch;
+        self.chat(request)
     }
 
     /// Whether a seed makes the answer reproducible here, so that the engine sends one.
@@ -90,6 +102,11 @@ impl Model {
     pub fn with_sampling(mut self, sampling: Sampling) -> Self {
         self.sampling = Arc::new(sampling.or(&self.sampling));
         self
+    }
+
+    /// As [`with_sampling`](Self::with_sampling), without a copy.
+    pub(crate) fn with_shared_sampling(self, sampling: Arc<Sampling>) -> Self {
+        Self { sampling, ..self }
     }
 
     /// Which model this is.

@@ -108,6 +108,18 @@ impl From<&str> for Bound {
     }
 }
 
+impl From<Arc<str>> for Bound {
+    fn from(prompt: Arc<str>) -> Self {
+        Self::Prompt(prompt)
+    }
+}
+
+impl From<Arc<Value>> for Bound {
+    fn from(value: Arc<Value>) -> Self {
+        Self::Value(value)
+    }
+}
+
 impl From<Demos> for Bound {
     fn from(demos: Demos) -> Self {
         Self::Demos(demos)

@@ -1,0 +1,134 @@
+//! From a candidate's data to the values that fill the slots of a component.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::Value;
+
+use super::{
+    call::{Ledger, Metered, Scope},
+    models::{ModelTable, PricedModel},
+};
+use crate::{
+    candidate::{Candidate, SlotPath, SlotValue},
+    error::{Error, ErrorKind, Result},
+    model::{Model, Sampling},
+    workflow::{ContextBuilder, Demos, SlotDefault, SlotRole, SlotSpec},
+};
+
+/// The slots of one component under one candidate, resolved once for all of its rollouts.
+#[derive(Clone, Debug)]
+pub(super) struct Binding {
+    component: &'static str,
+    slots: Vec<(Arc<str>, Resolved)>,
+}
+
+#[derive(Clone, Debug)]
+enum Resolved {
+    Model { model: Arc<PricedModel>, sampling: Arc<Sampling> },
+    Prompt(Arc<str>),
+    Demos(Demos),
+    Value(Arc<Value>),
+}
+
+impl Binding {
+    /// Takes each slot's value from the candidate, else from the configuration, else from its attribute.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] with every slot that stays empty or holds a value of another role.
+    pub(super) fn resolve(
+        component: &'static str,
+        slots: &[SlotSpec],
+        candidate: &Candidate,
+        configured: &BTreeMap<SlotPath, SlotValue>,
+        models: &ModelTable,
+    ) -> Result<Self> {
+        let mut resolved = Vec::new();
+        let mut faults = Vec::new();
+        for slot in slots.iter().filter(|slot| slot.role.is_configurable()) {
+            let path = SlotPath::new(component, slot.name);
+            let value = candidate.slots.get(&path).or_else(|| configured.get(&path)).cloned();
+            match value.or_else(|| default_value(slot)).map(|value| resolve_slot(&path, slot, value, models))
+            {
+                Some(Ok(value)) => resolved.push((slot.name.into(), value)),
+                Some(Err(error)) => faults.push(error.chain()),
+                None if needs_value(slot.role) => faults.push(unfilled(&path, slot)),
+                None => {}
+            }
+        }
+        match faults.as_slice() {
+            [] => Ok(Self { component, slots: resolved }),
+            _ => Err(Error::new(ErrorKind::Config, faults.join("\n"))),
+        }
+    }
+
+    /// Fills a context for one rollout.
+    pub(super) fn fill(
+        &self,
+        context: ContextBuilder,
+        scope: &Arc<Scope>,
+        ledger: &Arc<Ledger>,
+    ) -> ContextBuilder {
+        let context = context.component(self.component);
+        self.slots.iter().fold(context, |context, (slot, value)| match value {
+            Resolved::Model { model, sampling } => {
+                let metered = Metered {
+                    slot: Arc::clone(slot),
+                    model: Arc::clone(model),
+                    scope: Arc::clone(scope),
+                    ledger: Arc::clone(ledger),
+                };
+                context.slot(slot.as_ref(), Model::new(metered).with_shared_sampling(Arc::clone(sampling)))
+            }
+            Resolved::Prompt(text) => context.slot(slot.as_ref(), Arc::clone(text)),
+            Resolved::Demos(demos) => context.slot(slot.as_ref(), demos.clone()),
+            Resolved::Value(value) => context.slot(slot.as_ref(), Arc::clone(value)),
+        })
+    }
+
+    /// The models that its slots can call, by slot.
+    pub(super) fn models(&self) -> impl Iterator<Item = (&str, &Arc<PricedModel>)> {
+        self.slots.iter().filter_map(|(slot, value)| match value {
+            Resolved::Model { model, .. } => Some((slot.as_ref(), model)),
+            _ => None,
+        })
+    }
+}
+
+fn default_value(slot: &SlotSpec) -> Option<SlotValue> {
+    match slot.default {
+        SlotDefault::None => None,
+        SlotDefault::Prompt(text) => Some(SlotValue::Prompt(text.to_owned())),
+        SlotDefault::Model(name) => Some(SlotValue::model(name)),
+    }
+}
+
+fn needs_value(role: SlotRole) -> bool {
+    matches!(role, SlotRole::Model | SlotRole::Prompt)
+}
+
+fn resolve_slot(path: &SlotPath, slot: &SlotSpec, value: SlotValue, models: &ModelTable) -> Result<Resolved> {
+    if value.role() != slot.role {
+        let (wanted, found) = (slot.role, value.role());
+        let message = format!("slot `{path}` takes a {wanted}, but was given a {found}");
+        return Err(Error::new(ErrorKind::Config, message));
+    }
+    Ok(match value {
+        SlotValue::Model { name, sampling } => {
+            let model = Arc::clone(models.get(&name)?);
+            let sampling = Arc::new(sampling.or(model.model.sampling()));
+            Resolved::Model { model, sampling }
+        }
+        SlotValue::Prompt(text) => Resolved::Prompt(text.into()),
+        SlotValue::Demos(demos) => Resolved::Demos(demos.into_iter().collect()),
+        SlotValue::Value(value) => Resolved::Value(Arc::new(value)),
+    })
+}
+
+fn unfilled(path: &SlotPath, slot: &SlotSpec) -> String {
+    let SlotPath { component, slot: name } = path;
+    let attribute = slot.role;
+    format!(
+        "slot `{path}` holds no {attribute}: set `{name} = …` under [slots.{component}] in tuner.toml, \
+         or give the parameter a default with #[{attribute}(\"…\")]"
+    )
+}

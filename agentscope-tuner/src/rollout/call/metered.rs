@@ -1,0 +1,78 @@
+//! The model that a workflow receives.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    Ledger, Scope,
+    ledger::{Answer, spent_on},
+    prepared::Prepared,
+};
+use crate::{
+    error::{Error, Result},
+    model::{ChatModel, ChatRequest, ChatResponse, ModelId},
+    rollout::{
+        budget::{Bound, Reservation},
+        models::PricedModel,
+        record::CallRef,
+    },
+    seed,
+    workflow::Spent,
+};
+
+/// A model inside a rollout: every call is limited, cached, paid for and traced.
+pub(crate) struct Metered {
+    pub(crate) slot: Arc<str>,
+    pub(crate) model: Arc<PricedModel>,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) ledger: Arc<Ledger>,
+}
+
+impl ChatModel for Metered {
+    fn id(&self) -> &ModelId {
+        self.model.model.id()
+    }
+
+    // `stream` keeps its default: an answer is kept whole before any piece of it is handed on.
+    fn chat<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatResponse>> {
+        Box::pin(self.answer(request))
+    }
+}
+
+impl Metered {
+    async fn answer(&self, request: &ChatRequest) -> Result<ChatResponse> {
+        let Self { model, scope, ledger, .. } = self;
+        let bounded = ledger.budget().allowance().needs_bounds() || scope.budget.allowance().needs_bounds();
+        let mut prepared = Prepared::new(request, model, bounded)?;
+        let nth = scope.repetition(prepared.base);
+        self.fill_seed(&mut prepared, nth)?;
+        let key = prepared.key(scope.attempt, nth);
+        let bound = if bounded { prepared.bound(model.price.as_ref()) } else { Bound::default() };
+
+        let reservation = scope.budget.reserve(bound).await?;
+        let place = scope.begin(CallRef { slot: Arc::clone(&self.slot), key });
+        let result = ledger.answer(key, &prepared, model, &scope.watch).await;
+        scope.end(place, result.as_ref().map(drop));
+        self.account(reservation, result)
+    }
+
+    fn fill_seed(&self, prepared: &mut Prepared<'_>, nth: u32) -> Result<()> {
+        let wanted = prepared.request.sampling.seed.is_none() && self.model.model.client().takes_seed();
+        if !wanted {
+            return Ok(());
+        }
+        let drawn = seed::draw(self.scope.seed, "call", [&prepared.base[..], &nth.to_le_bytes()]);
+        // Providers take 31 bits at least.
+        prepared.seed(drawn >> 33)
+    }
+
+    fn account(&self, reservation: Reservation, result: Result<Answer, Error>) -> Result<ChatResponse> {
+        let Answer { response, cached } = result?;
+        let spent = spent_on(&response, self.model.price.as_ref());
+        let spent = Spent { cached_calls: u64::from(cached), ..spent };
+        reservation.settle(spent);
+        self.scope.meter.add(spent);
+        Ok(Arc::unwrap_or_clone(response))
+    }
+}

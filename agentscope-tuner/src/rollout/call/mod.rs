@@ -1,0 +1,11 @@
+//! The way of a model call inside a rollout: limits → cache → budget → endpoint → store.
+
+mod cache;
+mod ledger;
+mod metered;
+mod prepared;
+mod scope;
+
+pub(crate) use ledger::Ledger;
+pub(super) use metered::Metered;
+pub(super) use scope::Scope;

@@ -1,0 +1,92 @@
+//! What the calls of one rollout share.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::{
+    error::{Error, ErrorKind},
+    model::CallWatch,
+    rollout::{budget::Budget, record::CallRef, store::Key},
+    workflow::Meter,
+};
+
+/// The rollout that a call belongs to: its limits, its meter, its trace.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(super) attempt: u32,
+    pub(super) seed: u64,
+    /// What this rollout may use, cached calls included, so that a resumed rollout stops where it did before.
+    pub(super) budget: Arc<Budget>,
+    pub(super) meter: Arc<Meter>,
+    pub(super) watch: CallWatch,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    repeated: HashMap<Key, u32>,
+    trace: Vec<(CallRef, bool)>,
+    failure: Option<(ErrorKind, String)>,
+}
+
+impl Scope {
+    pub(crate) fn new(attempt: u32, seed: u64, budget: Arc<Budget>) -> Arc<Self> {
+        let (meter, watch, state) = Default::default();
+        Arc::new(Self { attempt, seed, budget, meter, watch, state })
+    }
+
+    pub(crate) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    pub(crate) fn watch(&self) -> &CallWatch {
+        &self.watch
+    }
+
+    /// The calls that were answered, in the order in which they were made.
+    pub(crate) fn answered(&self) -> Vec<CallRef> {
+        self.with(|state| {
+            state.trace.iter().filter(|(_, answered)| *answered).map(|(call, _)| call.clone()).collect()
+        })
+    }
+
+    /// The last failure of an endpoint, which the workflow may have hidden in an error of its own.
+    pub(crate) fn failure(&self) -> Option<(ErrorKind, String)> {
+        self.with(|state| state.failure.clone())
+    }
+
+    /// How often this request was made before in this rollout.
+    pub(super) fn repetition(&self, base: Key) -> u32 {
+        self.with(|state| {
+            let next = state.repeated.entry(base).or_default();
+            *next += 1;
+            *next - 1
+        })
+    }
+
+    /// Notes that a call begins; returns its place in the trace.
+    pub(super) fn begin(&self, call: CallRef) -> usize {
+        self.with(|state| {
+            state.trace.push((call, false));
+            state.trace.len() - 1
+        })
+    }
+
+    /// Notes how the call at `place` ended.
+    pub(super) fn end(&self, place: usize, result: Result<(), &Error>) {
+        self.with(|state| match result {
+            Ok(()) => state.trace[place].1 = true,
+            Err(error) => state.failure = Some((error.kind(), error.chain())),
+        });
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

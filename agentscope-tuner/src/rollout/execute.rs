@@ -1,0 +1,263 @@
+//! One rollout: workflow, then judge, then a record of how it went.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+use tracing::Instrument as _;
+
+use super::{
+    bind::Binding,
+    blame::{Blame, blame, not_finite},
+    budget::{Allowance, Budget, Owner},
+    call::{Ledger, Scope},
+    guard::{guarded, within},
+    job::Job,
+    record::{Record, Status},
+};
+use crate::{
+    error::{Error, ErrorKind, Limit, Result},
+    judge::{JudgeEntry, Judged, Reward},
+    seed,
+    workflow::{Context, ContextBuilder, Erased, Produced, Spent, WorkflowEntry},
+};
+
+/// The slots of both components under one candidate.
+#[derive(Debug)]
+pub(super) struct Bindings {
+    pub(super) workflow: Binding,
+    pub(super) judge: Option<Binding>,
+}
+
+/// What all rollouts of a run share.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) workflow: WorkflowEntry,
+    pub(super) judge: Option<JudgeEntry>,
+    pub(super) seed: u64,
+    pub(super) limits: RolloutLimits,
+    pub(super) ledger: Arc<Ledger>,
+}
+
+/// What one rollout may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RolloutLimits {
+    /// Calls, tokens and money of the workflow.
+    pub allowance: Allowance,
+    /// Time that the workflow works; waiting for a free place at an endpoint is not counted.
+    pub time: Option<Duration>,
+}
+
+impl Stage {
+    /// Runs `job`.
+    ///
+    /// # Errors
+    /// Only what says nothing about this rollout: the run is being stopped, its budget is spent, its store
+    /// cannot be written. All else ends in a record.
+    pub(super) async fn execute(&self, job: &Job, bindings: &Bindings) -> Result<Record> {
+        let span = tracing::info_span!(
+            "rollout",
+            workflow = self.workflow.meta.name,
+            candidate = job.candidate.name,
+            task = job.task.id,
+            attempt = job.attempt,
+        );
+        let rollout = Rollout { stage: self, job, bindings, span: span.clone() };
+        rollout.run().instrument(span).await
+    }
+}
+
+struct Rollout<'a> {
+    stage: &'a Stage,
+    job: &'a Job,
+    bindings: &'a Bindings,
+    span: tracing::Span,
+}
+
+/// How the workflow ended.
+enum Ended {
+    Produced(Produced),
+    /// It was cut by a limit; what it last said may still be judged.
+    Cut(Limit, String),
+    Failed(Status, String),
+}
+
+impl Rollout<'_> {
+    async fn run(&self) -> Result<Record> {
+        let scope = self.scope(self.stage.limits.allowance);
+        let task = (self.stage.workflow.parse)(&self.job.task.value)?;
+        let context = self.context(&self.bindings.workflow, &scope).build();
+        let started = Instant::now();
+        let ended = self.workflow(Arc::clone(&task), context, &scope).await?;
+        let worked = started.elapsed().saturating_sub(scope.watch().waited());
+
+        let mut record = self.record(&scope, worked);
+        match ended {
+            Ended::Produced(produced) => self.judge(&mut record, task, produced, &scope).await?,
+            Ended::Failed(status, error) => (record.status, record.error) = (status, Some(error)),
+            Ended::Cut(limit, error) => {
+                record.limit = Some(limit);
+                match self.as_it_stands(&record).await? {
+                    Some(produced) => self.judge(&mut record, task, produced, &scope).await?,
+                    None => record.error = Some(error),
+                }
+            }
+        }
+        Ok(record)
+    }
+
+    async fn workflow(&self, task: Erased, context: Context, scope: &Scope) -> Result<Ended> {
+        let run = guarded(|| (self.stage.workflow.run)(task, context.clone()));
+        let error = match within(self.stage.limits.time, scope, run).await {
+            Err(time) => {
+                return Ok(Ended::Cut(Limit::Time, format!("the rollout took longer than {time:?}")));
+            }
+            Ok(Ok(mut produced)) => {
+                produced.metrics.extend(context.metrics());
+                return Ok(match not_finite(&produced) {
+                    None => Ended::Produced(produced),
+                    Some(fault) => Ended::Failed(Status::TaskFailed, fault),
+                });
+            }
+            Ok(Err(error)) => error,
+        };
+        match blame(&error, scope) {
+            Blame::Run(error) => Err(error),
+            Blame::Limit(limit) => Ok(Ended::Cut(limit, error.chain())),
+            Blame::Endpoint => Ok(Ended::Failed(Status::InfrastructureFailed, error.chain())),
+            Blame::Component => Ok(Ended::Failed(Status::TaskFailed, error.chain())),
+        }
+    }
+
+    async fn judge(
+        &self,
+        record: &mut Record,
+        task: Erased,
+        produced: Produced,
+        workflow_scope: &Scope,
+    ) -> Result<()> {
+        record.metrics.extend(produced.metrics.clone());
+        record.response = produced.json.clone();
+        let Some(judge) = &self.stage.judge else {
+            settle_unjudged(record, produced.reward);
+            return Ok(());
+        };
+        let judged = Judged {
+            task: if judge.task.is_json() { as_erased(&self.job.task.value) } else { task },
+            response: if judge.response.is_json() { as_erased(&produced.json) } else { produced.response },
+        };
+        let scope = self.scope(Allowance::default());
+        let binding = self.bindings.judge.as_ref().unwrap_or(&self.bindings.workflow);
+        // A judge sees what the workflow used; its own calls are counted apart.
+        let context = self.context(binding, &scope).meter(Arc::clone(workflow_scope.meter())).build();
+        let result = guarded(|| (judge.run)(judged, context.clone()));
+        let result = within(self.stage.limits.time, &scope, result).await.unwrap_or_else(|time| {
+            Err(Error::new(ErrorKind::Judge, format!("it took longer than {time:?}")))
+        });
+        record.judge_spent = as_if_paid(scope.meter().spent());
+        record.calls.extend(scope.answered());
+        let result = result.and_then(|reward| with_metrics(reward, &context).checked());
+        self.settle(record, result, &scope)
+    }
+
+    fn settle(&self, record: &mut Record, result: Result<Reward>, scope: &Scope) -> Result<()> {
+        let error = match result {
+            Ok(reward) => {
+                record.status = Status::Scored;
+                record.reward = Some(reward.value);
+                record.feedback = reward.feedback;
+                record.metrics.extend(reward.metrics);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        record.error = Some(format!("the judge failed: {}", error.chain()));
+        record.status = match blame(&error, scope) {
+            Blame::Run(error) => return Err(error),
+            Blame::Endpoint => Status::InfrastructureFailed,
+            Blame::Limit(_) | Blame::Component => Status::JudgeFailed,
+        };
+        Ok(())
+    }
+
+    /// What the model last said, where that can be a response of this workflow.
+    async fn as_it_stands(&self, record: &Record) -> Result<Option<Produced>> {
+        let Some(last) = record.calls.last() else { return Ok(None) };
+        let store = self.stage.ledger.store();
+        store.flush().await?;
+        let Some(call) = store.call(&last.key)? else { return Ok(None) };
+        let message = call.response.message;
+        let text = Value::String(message.text());
+        let forms = [serde_json::to_value(message).ok(), Some(text)];
+        let revive = |json: Value| {
+            let response = (self.stage.workflow.revive)(&json).ok()?;
+            Some(Produced { response, json, reward: None, metrics: BTreeMap::new() })
+        };
+        Ok(forms.into_iter().flatten().find_map(revive))
+    }
+
+    fn scope(&self, allowance: Allowance) -> Arc<Scope> {
+        let Job { task, attempt, .. } = self.job;
+        let seed = seed::draw(self.stage.seed, "rollout", [task.id.as_bytes(), &attempt.to_le_bytes()]);
+        Scope::new(*attempt, seed, Budget::new(Owner::Rollout, allowance, Spent::default()))
+    }
+
+    fn context(&self, binding: &Binding, scope: &Arc<Scope>) -> ContextBuilder {
+        let context = Context::builder(self.job.task.id.as_str())
+            .attempt(self.job.attempt)
+            .seed(scope.seed())
+            .meter(Arc::clone(scope.meter()))
+            .span(self.span.clone());
+        binding.fill(context, scope, &self.stage.ledger)
+    }
+
+    fn record(&self, scope: &Scope, worked: Duration) -> Record {
+        Record {
+            candidate: self.job.candidate.name.clone(),
+            task_id: self.job.task.id.clone(),
+            attempt: self.job.attempt,
+            status: Status::TaskFailed,
+            reward: None,
+            metrics: BTreeMap::new(),
+            feedback: None,
+            response: Value::Null,
+            error: None,
+            limit: None,
+            spent: as_if_paid(scope.meter().spent()),
+            judge_spent: Spent::default(),
+            seconds: worked.as_secs_f64(),
+            calls: scope.answered(),
+        }
+    }
+}
+
+/// Metrics that a judge recorded on its context count as those that it returned.
+fn with_metrics(mut reward: Reward, context: &Context) -> Reward {
+    for (name, value) in context.metrics() {
+        reward.metrics.entry(name).or_insert(value);
+    }
+    reward
+}
+
+/// What a record says was spent is the same whether the calls were paid now or remembered from before.
+fn as_if_paid(spent: Spent) -> Spent {
+    Spent { cached_calls: 0, ..spent }
+}
+
+/// Without a judge, the workflow's own reward counts.
+fn settle_unjudged(record: &mut Record, reward: Option<f64>) {
+    match reward {
+        Some(reward) => (record.status, record.reward) = (Status::Scored, Some(reward)),
+        None => {
+            let why = "nothing scores the response: add a #[judge], or return a WorkflowOutput with a reward";
+            (record.status, record.error) = (Status::JudgeFailed, Some(why.to_owned()));
+        }
+    }
+}
+
+fn as_erased(json: &Value) -> Erased {
+    Arc::new(json.clone())
+}

@@ -1,0 +1,26 @@
+//! The rollout engine: candidates x tasks → records.
+//!
+//! It alone runs candidates. It owns concurrency, limits, the budget, the cache, the journal, and what happens
+//! when something fails: a failed rollout is a record, not an abort.
+
+mod bind;
+mod blame;
+mod budget;
+mod call;
+mod engine;
+mod execute;
+mod guard;
+mod job;
+mod models;
+mod progress;
+mod record;
+mod store;
+
+pub use budget::Allowance;
+pub use engine::{Engine, Options, Run, Setup};
+pub use execute::RolloutLimits;
+pub use job::{Job, Task};
+pub use models::{ModelTable, PricedModel};
+pub use progress::Progress;
+pub use record::{CallRef, Record, Status};
+pub use store::{Key, Store, StoredCall};

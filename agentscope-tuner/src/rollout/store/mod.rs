@@ -1,0 +1,131 @@
+//! The run store: one SQLite file that holds all that a run has paid for.
+//!
+//! A writer thread commits in groups, so a commit costs little however many rollouts end at once. Readers see
+//! what is committed. Any SQLite tool can open the file:
+//!
+//! | table | a row is |
+//! |---|---|
+//! | `meta` | a fact of the run, such as its verb and configuration |
+//! | `candidate` | a candidate that was run, as JSON |
+//! | `call` | an answered model call: the response cache |
+//! | `charge` | an attempt that failed but may have been billed |
+//! | `rollout` | a finished rollout: the journal |
+
+mod read;
+mod schema;
+mod writer;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+pub use read::StoredCall;
+use rusqlite::Connection;
+use writer::{Write, Writer};
+
+use super::Record;
+use crate::{
+    candidate::Candidate,
+    error::{Error, ErrorKind, Result},
+    workflow::Spent,
+};
+
+/// Identity of a call or rollout: a hash of all that its result depends on.
+pub type Key = [u8; 16];
+
+/// The open store of one run. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    writer: Writer,
+    reader: Mutex<Connection>,
+}
+
+/// An answered model call.
+#[derive(Clone, Debug)]
+pub(crate) struct CallRow {
+    pub(crate) key: Key,
+    /// Display form of the model's id.
+    pub(crate) model: String,
+    /// The request as JSON.
+    pub(crate) request: String,
+    /// The response as JSON.
+    pub(crate) response: String,
+    pub(crate) spent: Spent,
+}
+
+impl Store {
+    /// Opens the store at `path`, creating it where there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] when the file is not a run store, belongs to another version, or another process
+    /// is writing to it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref().to_owned();
+        let connection = schema::open(&path)?;
+        let reader = schema::open_reader(&path)?;
+        let writer = Writer::start(connection)?;
+        Ok(Self(Arc::new(Inner { path, writer, reader: Mutex::new(reader) })))
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Keeps a fact of the run, replacing an earlier one.
+    pub fn put_meta(&self, key: &str, value: &str) -> Result<()> {
+        self.0.writer.send(Write::Meta { key: key.to_owned(), value: value.to_owned() })
+    }
+
+    /// Keeps a candidate under its hash.
+    pub(crate) fn put_candidate(&self, candidate: &Candidate) -> Result<()> {
+        let json = serde_json::to_string(candidate).map_err(|error| {
+            Error::new(ErrorKind::Store, "a candidate cannot be written as JSON").with_source(error)
+        })?;
+        self.0.writer.send(Write::Candidate { hash: candidate.hash(), json })
+    }
+
+    /// Keeps an answered call.
+    pub(crate) fn put_call(&self, call: CallRow) -> Result<()> {
+        self.0.writer.send(Write::Call(Box::new(call)))
+    }
+
+    /// Keeps a failed attempt that may have been billed, at its upper bound.
+    pub(crate) fn put_charge(&self, model: String, spent: Spent) -> Result<()> {
+        self.0.writer.send(Write::Charge { model, spent })
+    }
+
+    /// Keeps a finished rollout.
+    pub(crate) fn put_rollout(&self, key: Key, record: &Record) -> Result<()> {
+        let json = serde_json::to_string(record).map_err(|error| {
+            Error::new(ErrorKind::Store, "a record cannot be written as JSON").with_source(error)
+        })?;
+        self.0.writer.send(Write::Rollout { key, status: record.status.name(), reward: record.reward, json })
+    }
+
+    /// Waits until all that was put before is committed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] with the first write that failed, such as a full disk.
+    pub async fn flush(&self) -> Result<()> {
+        self.0.writer.flush().await
+    }
+
+    /// As [`flush`](Self::flush), for code outside an async runtime.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub fn flush_blocking(&self) -> Result<()> {
+        self.0.writer.flush_blocking()
+    }
+}
+
+/// An error of SQLite, with what was being done.
+fn store_error(doing: &str, error: rusqlite::Error) -> Error {
+    Error::new(ErrorKind::Store, format!("cannot {doing}")).with_source(error)
+}

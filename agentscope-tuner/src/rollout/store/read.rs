@@ -1,0 +1,128 @@
+//! What can be asked of the store.
+
+use std::sync::{MutexGuard, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension as _};
+use serde::de::DeserializeOwned;
+
+use super::{Key, Store, store_error};
+use crate::{
+    candidate::Candidate,
+    error::{Error, ErrorKind, Result},
+    message::Msg,
+    model::{ChatRequest, ChatResponse, Usage, Usd},
+    rollout::Record,
+    workflow::Spent,
+};
+
+/// An answered call, as the store holds it.
+#[derive(Clone, Debug)]
+pub struct StoredCall {
+    /// Display form of the model's id.
+    pub model: String,
+    /// What was asked.
+    pub request: ChatRequest,
+    /// What was answered.
+    pub response: ChatResponse,
+}
+
+impl StoredCall {
+    /// The conversation with the answer at its end.
+    pub fn conversation(self) -> Vec<Msg> {
+        let mut messages = self.request.messages;
+        messages.push(self.response.message);
+        messages
+    }
+}
+
+impl Store {
+    /// A fact of the run.
+    pub fn meta(&self, key: &str) -> Result<Option<String>> {
+        self.read("read the run's facts", |connection| {
+            let mut statement = connection.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+            statement.query_row([key], |row| row.get(0)).optional()
+        })
+    }
+
+    /// Every finished rollout with its key, in no particular order.
+    pub fn rollouts(&self) -> Result<Vec<(Key, Record)>> {
+        let rows: Vec<(Key, String)> = self.read("read the journal", |connection| {
+            let mut statement = connection.prepare_cached("SELECT key, record FROM rollout")?;
+            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })?;
+        rows.into_iter().map(|(key, json)| Ok((key, parse(&json)?))).collect()
+    }
+
+    /// Every candidate that was run.
+    pub fn candidates(&self) -> Result<Vec<Candidate>> {
+        let rows: Vec<String> = self.read("read the candidates", |connection| {
+            let mut statement = connection.prepare_cached("SELECT json FROM candidate")?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        })?;
+        rows.iter().map(|json| parse(json)).collect()
+    }
+
+    /// The keys of all answered calls.
+    pub(crate) fn call_keys(&self) -> Result<Vec<Key>> {
+        self.read("read the response cache", |connection| {
+            let mut statement = connection.prepare_cached("SELECT key FROM call")?;
+            statement.query_map([], |row| row.get(0))?.collect()
+        })
+    }
+
+    /// An answered call.
+    pub fn call(&self, key: &Key) -> Result<Option<StoredCall>> {
+        let row: Option<(String, String, String)> = self.read("read the response cache", |connection| {
+            let sql = "SELECT model, request, response FROM call WHERE key = ?1";
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.query_row([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+        })?;
+        row.map(|(model, request, response)| {
+            // The request is stored as it was hashed: with what only the cache knows around it.
+            let request: KeyedRequest = parse(&request)?;
+            Ok(StoredCall { model, request: request.request, response: parse(&response)? })
+        })
+        .transpose()
+    }
+
+    /// Everything paid so far: answered calls, and failed ones that may have been billed.
+    pub(crate) fn spent(&self) -> Result<Spent> {
+        let sql = "SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),
+                          coalesce(sum(picodollars), 0), count(*) - count(picodollars)
+                   FROM (SELECT input_tokens, output_tokens, picodollars FROM call
+                         UNION ALL SELECT input_tokens, output_tokens, picodollars FROM charge)";
+        self.read("add up what was spent", |connection| {
+            connection.prepare_cached(sql)?.query_row([], |row| {
+                let usage =
+                    Usage { input_tokens: row.get(1)?, output_tokens: row.get(2)?, ..Usage::default() };
+                Ok(Spent {
+                    calls: row.get(0)?,
+                    cached_calls: 0,
+                    usage,
+                    usd: Usd::from_picodollars(row.get(3)?),
+                    unpriced_calls: row.get(4)?,
+                })
+            })
+        })
+    }
+
+    fn read<T>(&self, doing: &str, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        query(&self.reader()).map_err(|error| store_error(doing, error))
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        self.0.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The part of a stored request that readers want.
+#[derive(serde::Deserialize)]
+struct KeyedRequest {
+    request: ChatRequest,
+}
+
+fn parse<T: DeserializeOwned>(json: &str) -> Result<T> {
+    serde_json::from_str(json).map_err(|error| {
+        Error::new(ErrorKind::Store, "the run store holds a row that cannot be read").with_source(error)
+    })
+}
