@@ -4,6 +4,7 @@ pub use schemars::JsonSchema;
 pub use serde::{Deserialize, Serialize};
 
 pub use crate::{
+    dataset::Dataset,
     error::{Error, ErrorKind, Result},
     judge::Reward,
     message::{Block, Msg, Role},
