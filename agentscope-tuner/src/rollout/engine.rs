@@ -126,6 +126,11 @@ impl Engine {
         self.stage.ledger.budget().spent()
     }
 
+    /// Seed of every random choice.
+    pub fn seed(&self) -> u64 {
+        self.stage.seed
+    }
+
     /// The store of the run.
     pub fn store(&self) -> &Store {
         self.stage.ledger.store()

@@ -1,0 +1,155 @@
+//! The tables of `tuner.toml`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    model::ModelSpec,
+};
+
+/// The whole file. Unknown keys are errors.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct File {
+    /// Seed of every random choice; 0 when unset.
+    pub seed: u64,
+    /// The workflow to tune, where there are several.
+    pub workflow: Option<String>,
+    /// The judge, where several fit.
+    pub judge: Option<String>,
+    /// `[dataset]`.
+    pub dataset: DatasetsTable,
+    /// `[models.NAME]`.
+    pub models: BTreeMap<String, ModelSpec>,
+    /// `[slots.COMPONENT]`.
+    pub slots: BTreeMap<String, toml::Table>,
+    /// `[strategy.…]`.
+    pub strategy: StrategyTable,
+    /// `[limits]`: what one rollout may use.
+    pub limits: LimitsTable,
+    /// `[budget]`: what the run may spend.
+    pub budget: BudgetTable,
+    /// `[run]`.
+    pub run: RunTable,
+}
+
+/// `[dataset]`: the rows to learn from and the rows to be measured on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct DatasetsTable {
+    /// What strategies learn from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train: Option<DatasetTable>,
+    /// What `eval` and `select` measure on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eval: Option<DatasetTable>,
+}
+
+/// Where rows come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DatasetTable {
+    /// A directory, a file, or a name on the hub.
+    pub path: String,
+    /// A configuration of the dataset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subset: Option<String>,
+    /// Such as `train`, `test[:100]`, `train[10%:20%]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
+    /// Most rows, at least 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// Whether rows are drawn in a random order that depends on the run's seed.
+    #[serde(default)]
+    pub shuffle: bool,
+}
+
+/// `[strategy.…]`: one table a strategy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct StrategyTable {
+    /// `[strategy.select]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub select: Option<SelectTable>,
+}
+
+/// `[strategy.select]`: model selection.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SelectTable {
+    /// The `Model` slot to fill: `slot` of the workflow, or `component.slot`. The only one when unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<String>,
+    /// Names of models; all of `[models]` when empty.
+    #[serde(default)]
+    pub candidates: Vec<String>,
+    /// How often each row is run, at least 1; 1 when unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<u32>,
+}
+
+/// `[limits]`: what one rollout may use. A rollout that reaches a limit is judged as it stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct LimitsTable {
+    /// Seconds of work, above 0; 300 when unset. Waiting for a free place at an endpoint is not counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<f64>,
+    /// Model calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u64>,
+    /// Tokens, input and output together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// US dollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usd: Option<f64>,
+}
+
+/// `[budget]`: what a run may spend in all its sessions together. Reserved before each call, never exceeded.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct BudgetTable {
+    /// Model calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls: Option<u64>,
+    /// Tokens, input and output together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// US dollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usd: Option<f64>,
+    /// Seconds of one session, above 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<f64>,
+}
+
+/// `[run]`: how the engine works.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct RunTable {
+    /// Most rollouts under way at once, at least 1; 64 when unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<usize>,
+    /// Where runs are kept; `runs` beside the file when unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+}
+
+/// Reads `table`, naming every key that is unknown.
+pub(super) fn read(table: toml::Table, name: &str) -> Result<File> {
+    let mut unknown = Vec::new();
+    let file = serde_ignored::deserialize(toml::Value::Table(table), |path| unknown.push(path.to_string()));
+    let unknown: Vec<_> =
+        unknown.iter().map(|key| format!("{name}: `{key}` is unknown; remove it or correct its spelling")).collect();
+    match (file, unknown.as_slice()) {
+        (Ok(file), []) => Ok(file),
+        (Ok(_), faults) => Err(Error::new(ErrorKind::Config, faults.join("\n"))),
+        (Err(error), _) => {
+            Err(Error::new(ErrorKind::Config, format!("{name}: {}", error.to_string().trim_end())))
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `tuner.toml`: values, where the code holds behaviour.
+//!
+//! Flags go before environment variables, these before the file, and the file before the attributes of the code.
+
+mod check;
+mod file;
+mod overrides;
+mod slots;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+pub use file::{BudgetTable, DatasetTable, DatasetsTable, File, LimitsTable, RunTable, SelectTable, StrategyTable};
+pub use overrides::Override;
+
+use crate::{
+    candidate::{SlotPath, SlotValue},
+    error::{Error, ErrorKind, Result},
+    registry::Registry,
+};
+
+/// Name of the file that is looked for.
+pub const FILE_NAME: &str = "tuner.toml";
+
+/// A configuration: the file with all overrides, and the directory that its paths are relative to.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The settings.
+    pub file: File,
+    /// Relative paths in the settings start here.
+    pub directory: PathBuf,
+    /// The settings as text, overrides included: what a resumed run reads instead of the file.
+    pub snapshot: String,
+    /// Where the file is; `None` when there is none.
+    pub path: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads the file at `path`, or the first `tuner.toml` of this directory and that of the package that
+    /// `cargo run` runs; without a file all settings have their defaults.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] with every unknown key and every value of a wrong type or range.
+    pub fn load(path: Option<&Path>, overrides: &[Override]) -> Result<Self> {
+        let path = path.map(Path::to_owned).or_else(find);
+        let text = match &path {
+            None => String::new(),
+            Some(path) => std::fs::read_to_string(path).map_err(|error| {
+                let message = format!("cannot read {}; name the file with --config", path.display());
+                Error::new(ErrorKind::Config, message).with_source(error)
+            })?,
+        };
+        let directory = path.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
+        let shown = path.as_deref().unwrap_or(Path::new(FILE_NAME)).display().to_string();
+        Self::parse(&text, &shown, directory, overrides).map(|config| Self { path, ..config })
+    }
+
+    /// Reads settings from `text`, which stands in a file shown as `name`.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn parse(text: &str, name: &str, directory: PathBuf, overrides: &[Override]) -> Result<Self> {
+        let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            Error::new(ErrorKind::Config, format!("{name} is not TOML: {}", error.to_string().trim_end()))
+        })?;
+        overrides::apply(&mut table, overrides)?;
+        let snapshot = toml::to_string(&table)
+            .map_err(|error| Error::new(ErrorKind::Config, "the settings cannot be written").with_source(error))?;
+        let file = file::read(table, name)?;
+        check::ranges(&file, name)?;
+        Ok(Self { file, directory, snapshot, path: None })
+    }
+
+    /// The values of `[slots]`, each of the role that the code gives its slot.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] with every component and slot that there is not, and every value of a wrong kind.
+    pub fn slots(&self, registry: &Registry) -> Result<BTreeMap<SlotPath, SlotValue>> {
+        slots::read(&self.file.slots, registry, &self.directory)
+    }
+
+    /// `path` as the settings mean it.
+    pub fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.directory.join(path)
+    }
+}
+
+fn find() -> Option<PathBuf> {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let directories = std::iter::once(PathBuf::new()).chain(package);
+    directories.map(|directory| directory.join(FILE_NAME)).find(|path| path.is_file())
+}

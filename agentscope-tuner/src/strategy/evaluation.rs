@@ -1,0 +1,59 @@
+//! How good one candidate is.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use super::{Outcome, Strategy, scores::Scores};
+use crate::{
+    candidate::Candidate,
+    error::Result,
+    rollout::{Engine, Job, Task},
+};
+
+/// Runs one candidate on every row: the verb `eval`.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// What fills the slots.
+    pub candidate: Candidate,
+    /// How often each row is run, at least 1.
+    pub repeats: u32,
+}
+
+impl Default for Evaluation {
+    fn default() -> Self {
+        Self { candidate: Candidate::configured(), repeats: 1 }
+    }
+}
+
+impl Strategy for Evaluation {
+    fn name(&self) -> &'static str {
+        "eval"
+    }
+
+    fn run<'a>(&'a self, engine: &'a Engine, tasks: &'a [Arc<Task>]) -> BoxFuture<'a, Result<Outcome>> {
+        Box::pin(async move {
+            let candidates = [Arc::new(self.candidate.clone())];
+            let jobs = Job::grid(&candidates, tasks, self.repeats.max(1));
+            engine.expect(jobs.len());
+            let run = engine.run(jobs, |_| {}).await?;
+            let summaries = Scores::new(&candidates, &run.records, engine.seed()).summaries();
+            let headline = match summaries.first().and_then(|summary| summary.reward) {
+                Some(reward) => format!(
+                    "mean reward {:.3} ({:.3} to {:.3}, 95 %) over {} rows",
+                    reward.mean, reward.low, reward.high, reward.n
+                ),
+                None => "no rollout was scored".to_owned(),
+            };
+            Ok(Outcome {
+                strategy: self.name().to_owned(),
+                candidates: summaries,
+                comparisons: Vec::new(),
+                winner: None,
+                headline,
+                rows: tasks.len(),
+                stopped: run.stopped.map(|error| error.chain()),
+            })
+        })
+    }
+}

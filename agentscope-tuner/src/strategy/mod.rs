@@ -1,0 +1,32 @@
+//! Strategies: propose candidates, ask the engine, decide.
+
+mod evaluation;
+mod outcome;
+mod scores;
+mod selection;
+pub mod statistics;
+
+pub use evaluation::Evaluation;
+pub use outcome::{Comparison, Counts, Latency, Outcome, Summary, Verdict};
+pub use selection::ModelSelection;
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::{
+    error::Result,
+    rollout::{Engine, Task},
+};
+
+/// A way to find a good candidate.
+pub trait Strategy: Send + Sync {
+    /// Name of the verb and of its table in `tuner.toml`.
+    fn name(&self) -> &'static str;
+
+    /// Proposes, asks `engine`, decides, on these rows.
+    ///
+    /// # Errors
+    /// Where no result at all is possible. A run that was stopped early has an [`Outcome`] that says so.
+    fn run<'a>(&'a self, engine: &'a Engine, tasks: &'a [Arc<Task>]) -> BoxFuture<'a, Result<Outcome>>;
+}
