@@ -131,7 +131,9 @@ impl FrontMatter {
             let splits = files.clone().by_split();
             for (at, (split, _)) in splits.iter().enumerate() {
                 if !split::is_split_name(split) {
-                    return Err(format!("`{split}` is no split name; use letters, digits, `_` and inner dots"));
+                    return Err(format!(
+                        "`{split}` is no split name; use letters, digits, `_` and inner dots"
+                    ));
                 }
                 if splits[..at].iter().any(|(other, _)| other == split) {
                     return Err(format!("split `{split}` is there twice; give its paths as one list"));
@@ -192,7 +194,8 @@ mod tests {
                     data_files: [p, q]\n- config_name: c\n  default: true\n  data_files:\n  - split: train\n    \
                     path: t\n  - split: test\n    path: [u, v]\n- config_name: d\n  data_dir: d\n---\nText\n---\n";
         let matter = read(text).unwrap();
-        let files: Vec<_> = matter.configs.iter().map(|c| c.data_files.clone().map(DataFiles::by_split)).collect();
+        let files: Vec<_> =
+            matter.configs.iter().map(|c| c.data_files.clone().map(DataFiles::by_split)).collect();
         let strings = |patterns: &[&str]| patterns.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>();
         assert_eq!(files[0], Some(vec![("train".into(), strings(&["x/*.csv"]))]));
         assert_eq!(files[1], Some(vec![("train".into(), strings(&["p", "q"]))]));
@@ -206,7 +209,9 @@ mod tests {
 
     #[test]
     fn a_readme_without_front_matter_has_no_configs() {
-        for text in ["", "# Title\n---\nconfigs: 3\n---\n", "---\nno end", "---\n---\n", "---\ntags: [a]\n---\n"] {
+        for text in
+            ["", "# Title\n---\nconfigs: 3\n---\n", "---\nno end", "---\n---\n", "---\ntags: [a]\n---\n"]
+        {
             assert!(read(text).unwrap().configs.is_empty(), "{text:?}");
         }
     }

@@ -59,18 +59,19 @@ fn choose<'a>(name: &str, matter: &'a FrontMatter, subset: Option<&str>) -> Resu
         None => matter.default_config().map(Some).ok_or_else(|| {
             dataset(format!("`{name}` has several subsets and no default; name one of {}", names()))
         }),
-        Some(wanted) => configs.iter().find(|config| config.name == wanted).map(Some).ok_or_else(|| {
-            dataset(format!("`{name}` has no subset `{wanted}`; name one of {}", names()))
-        }),
+        Some(wanted) => configs
+            .iter()
+            .find(|config| config.name == wanted)
+            .map(Some)
+            .ok_or_else(|| dataset(format!("`{name}` has no subset `{wanted}`; name one of {}", names()))),
     }
 }
 
 fn explicit(splits: Vec<(String, Vec<String>)>) -> Result<Vec<(String, Vec<Pattern>)>> {
-    let compile = |patterns: Vec<String>| patterns.iter().map(|text| Pattern::new(&normal(text))).collect::<Result<Vec<_>, _>>();
-    splits
-        .into_iter()
-        .map(|(split, patterns)| Ok((split, compile(patterns).map_err(dataset)?)))
-        .collect()
+    let compile = |patterns: Vec<String>| {
+        patterns.iter().map(|text| Pattern::new(&normal(text))).collect::<Result<Vec<_>, _>>()
+    };
+    splits.into_iter().map(|(split, patterns)| Ok((split, compile(patterns).map_err(dataset)?))).collect()
 }
 
 /// A relative path without `./` and without a slash at its end.
@@ -151,7 +152,9 @@ fn nothing_found(name: &str, base: &str, entries: &[Entry]) -> String {
     let shown: Vec<_> = entries.iter().take(8).map(|entry| format!("`{}`", entry.name)).collect();
     let seen = match entries.len() {
         0 => "it holds no file".to_owned(),
-        many if many > shown.len() => format!("it holds {} and {} more", shown.join(", "), many - shown.len()),
+        many if many > shown.len() => {
+            format!("it holds {} and {} more", shown.join(", "), many - shown.len())
+        }
         _ => format!("it holds {}", shown.join(", ")),
     };
     format!("{place} has no data file: {seen}; {}", Format::READABLE)
@@ -201,7 +204,8 @@ mod tests {
 
     #[test]
     fn shards_may_have_any_split_name() {
-        let names = ["data/odd-00001-of-00002.csv", "data/odd-00000-of-00002.csv", "data/test-00000-of-00001.csv"];
+        let names =
+            ["data/odd-00001-of-00002.csv", "data/odd-00000-of-00002.csv", "data/test-00000-of-00001.csv"];
         assert_eq!(
             shown(&names),
             "test=data/test-00000-of-00001.csv odd=data/odd-00000-of-00002.csv,data/odd-00001-of-00002.csv"
@@ -218,7 +222,8 @@ mod tests {
 
     #[test]
     fn hidden_files_and_cards_are_not_data() {
-        let names = ["a.jsonl", ".b.jsonl", ".cache/c.jsonl", "__x__/d.jsonl", "config.json", "README.md", "LICENSE"];
+        let names =
+            ["a.jsonl", ".b.jsonl", ".cache/c.jsonl", "__x__/d.jsonl", "config.json", "README.md", "LICENSE"];
         assert_eq!(shown(&names), "train=a.jsonl");
     }
 

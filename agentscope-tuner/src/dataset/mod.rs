@@ -50,17 +50,17 @@ use std::{path::Path, sync::Arc};
 
 use serde_json::Value;
 
-pub use self::{
-    preview::{Column, JsonType, Preview, SplitInfo},
-    row::{Origin, Place, Row},
-    rows::Rows,
-};
 use self::{
     format::Format,
     layout::{DataFile, SplitFiles},
     rows::Part,
     source::{Entry, Listing, Location, Source},
     split::{Slice, SplitExpression},
+};
+pub use self::{
+    preview::{Column, JsonType, Preview, SplitInfo},
+    row::{Origin, Place, Row},
+    rows::Rows,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -167,7 +167,8 @@ impl Dataset {
     /// # Errors
     /// [`ErrorKind::Dataset`] when there is no such subset or no data file.
     pub fn splits(&self) -> Result<Vec<SplitInfo>> {
-        let sum = |of: &dyn Fn(&DataFile) -> Option<u64>, split: &SplitFiles| split.files.iter().map(of).sum();
+        let sum =
+            |of: &dyn Fn(&DataFile) -> Option<u64>, split: &SplitFiles| split.files.iter().map(of).sum();
         let info = |split: SplitFiles| SplitInfo {
             files: split.files.iter().filter_map(|file| file.entry.location.shown()).collect(),
             rows: sum(&format::known_rows, &split),
@@ -224,7 +225,8 @@ impl Dataset {
             Source::File(path) => {
                 let entry = Listing::entry(path);
                 let format = Format::of(&entry.name).ok_or_else(|| {
-                    let message = format!("`{}` is of no format that is known; {}", self.name, Format::READABLE);
+                    let message =
+                        format!("`{}` is of no format that is known; {}", self.name, Format::READABLE);
                     Error::new(ErrorKind::Dataset, message)
                 })?;
                 return self.single(DataFile { entry, format });
@@ -239,7 +241,10 @@ impl Dataset {
         match &self.subset {
             Some(subset) => Err(Error::new(
                 ErrorKind::Dataset,
-                format!("`{}` has no subset `{subset}`, only directories have; leave the subset out", self.name),
+                format!(
+                    "`{}` has no subset `{subset}`, only directories have; leave the subset out",
+                    self.name
+                ),
             )),
             None => Ok(vec![SplitFiles { name: TRAIN.into(), files: vec![file] }]),
         }
@@ -266,7 +271,11 @@ impl Dataset {
         }
     }
 
-    fn read(&self, splits: &[SplitFiles], slices: &[Slice]) -> Result<impl Iterator<Item = Result<Row>> + use<>> {
+    fn read(
+        &self,
+        splits: &[SplitFiles],
+        slices: &[Slice],
+    ) -> Result<impl Iterator<Item = Result<Row>> + use<>> {
         let part = |slice| Part::new(find(&self.name, splits, slice)?, slice);
         let parts: Vec<Part> = slices.iter().map(part).collect::<Result<_>>()?;
         Ok(parts.into_iter().flatten())

@@ -48,7 +48,8 @@ impl Pattern {
         // Braces and backslashes are ordinary characters in the globs of `datasets`.
         let escaped = text.replace('{', "[{]").replace('}', "[}]");
         let glob = GlobBuilder::new(&escaped).literal_separator(true).backslash_escape(false).build();
-        let glob = glob.map_err(|error| format!("the pattern `{text}` is no glob ({}); {remedy}", error.kind()))?;
+        let glob =
+            glob.map_err(|error| format!("the pattern `{text}` is no glob ({}); {remedy}", error.kind()))?;
         Ok(Self { text: text.into(), matcher: glob.compile_matcher() })
     }
 
@@ -98,7 +99,8 @@ pub(super) fn default_patterns(names: &[&str]) -> Result<Vec<(String, Vec<Patter
     for candidates in [of_each(in_directory), of_each(in_file_name), everything] {
         let mut splits = Vec::new();
         for (split, patterns) in candidates {
-            let patterns: Vec<_> = patterns.iter().map(|text| Pattern::new(text)).collect::<Result<_, _>>()?;
+            let patterns: Vec<_> =
+                patterns.iter().map(|text| Pattern::new(text)).collect::<Result<_, _>>()?;
             if names.iter().any(|name| patterns.iter().any(|pattern| pattern.matches(name))) {
                 splits.push((split.to_owned(), patterns));
             }

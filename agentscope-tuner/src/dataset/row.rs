@@ -124,7 +124,8 @@ mod tests {
         let error = error.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Task);
         let text = error.to_string();
-        for part in ["train/12", "data/train.jsonl:13", "`steps[1].cost`", "expected u32", "correct the row"] {
+        for part in ["train/12", "data/train.jsonl:13", "`steps[1].cost`", "expected u32", "correct the row"]
+        {
             assert!(text.contains(part), "{part} in {text}");
         }
     }

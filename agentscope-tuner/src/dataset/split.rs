@@ -68,8 +68,8 @@ impl Slice {
         }
         let (from, to) = range.split_once(':').ok_or_else(|| wrong("a slice needs `:`"))?;
         let (from, to) = (Bound::parse(from).map_err(wrong)?, Bound::parse(to).map_err(wrong)?);
-        if let (Some(Bound::Rows(_)), Some(Bound::Percent(_))) | (Some(Bound::Percent(_)), Some(Bound::Rows(_))) =
-            (from, to)
+        if let (Some(Bound::Rows(_)), Some(Bound::Percent(_)))
+        | (Some(Bound::Percent(_)), Some(Bound::Rows(_))) = (from, to)
         {
             return Err(wrong("it mixes rows with per cent"));
         }
@@ -185,8 +185,18 @@ mod tests {
 
     #[test]
     fn mistakes_name_the_remedy() {
-        let wrong =
-            ["", "train[", "train]", "train[5]", "train[a:]", "train[:101%]", "train[1:5%]", "a-b", "a+", "t(x)"];
+        let wrong = [
+            "",
+            "train[",
+            "train]",
+            "train[5]",
+            "train[a:]",
+            "train[:101%]",
+            "train[1:5%]",
+            "a-b",
+            "a+",
+            "t(x)",
+        ];
         for text in wrong {
             let error = SplitExpression::parse(text).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Usage, "{text}");

@@ -116,7 +116,11 @@ fn without_a_split_train_or_the_only_one_is_read() {
 fn a_preview_names_columns_and_types() {
     let rows = [json!({"a": 1, "b": null}), json!({"a": 2.5, "b": "x", "c": [1]}), json!({"a": 9})];
     let preview = Dataset::from_rows(rows).preview(2).unwrap();
-    let column = |name: &str, types: &[JsonType], nullable| Column { name: name.into(), types: types.into(), nullable };
+    let column = |name: &str, types: &[JsonType], nullable| Column {
+        name: name.into(),
+        types: types.into(),
+        nullable,
+    };
     assert_eq!(
         preview.columns,
         [
@@ -131,7 +135,8 @@ fn a_preview_names_columns_and_types() {
 
 #[test]
 fn counting_agrees_with_reading() {
-    for split in ["train", "train[2:5]", "train[-3:]", "train[:30%]+train[:1]", "train[7:3]", "train[5:100]"] {
+    for split in ["train", "train[2:5]", "train[-3:]", "train[:30%]+train[:1]", "train[7:3]", "train[5:100]"]
+    {
         let dataset = numbered(9).split(split);
         let read = dataset.rows().map_or(0, Iterator::count);
         assert_eq!(dataset.count().unwrap(), read as u64, "{split}");

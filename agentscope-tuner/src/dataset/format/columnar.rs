@@ -28,9 +28,8 @@ const ARROW_FILE_MAGIC: &[u8] = b"ARROW1";
 /// Opens a parquet file.
 pub(super) fn parquet(path: &Path, shown: Arc<Path>) -> Result<Box<dyn Reader>> {
     let file = seekable(path, &shown)?;
-    let reader = guarded(|| {
-        ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(BATCH_ROWS).build()
-    });
+    let reader =
+        guarded(|| ParquetRecordBatchReaderBuilder::try_new(file)?.with_batch_size(BATCH_ROWS).build());
     let reader = reader.map_err(|error| damaged(&shown, "parquet", error))?;
     Ok(Box::new(Batches::new(reader, shown, "parquet")))
 }

@@ -112,8 +112,14 @@ impl CsvReader {
             }
             let cell = |(at, bytes): (usize, &[u8])| {
                 std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| {
-                    let column = self.header.get(at).map_or_else(|| at.to_string(), |name| format!("`{name}`"));
-                    fault_at(&self.file, line, 1, format_args!("column {column} is not UTF-8; convert the file"))
+                    let column =
+                        self.header.get(at).map_or_else(|| at.to_string(), |name| format!("`{name}`"));
+                    fault_at(
+                        &self.file,
+                        line,
+                        1,
+                        format_args!("column {column} is not UTF-8; convert the file"),
+                    )
                 })
             };
             let cells = self.record.iter().enumerate().map(cell).collect::<Result<_>>()?;

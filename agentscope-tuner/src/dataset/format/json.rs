@@ -124,7 +124,8 @@ pub(super) fn problem(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let text = text.strip_suffix(&place).unwrap_or(&text);
-    let remedy = if error.is_eof() { "the row is cut short; complete or remove it" } else { "correct the row" };
+    let remedy =
+        if error.is_eof() { "the row is cut short; complete or remove it" } else { "correct the row" };
     format!("{text}; {remedy}")
 }
 
@@ -146,7 +147,9 @@ mod tests {
 
     fn read_as(bytes: &[u8], document: bool) -> Result<Vec<(Value, Place)>> {
         let mut reader = open(Box::new(Cursor::new(bytes.to_vec())), Path::new("x.json").into(), document)?;
-        std::iter::from_fn(|| reader.next_row().transpose()).map(|row| row.map(|r| (r.value, r.place))).collect()
+        std::iter::from_fn(|| reader.next_row().transpose())
+            .map(|row| row.map(|r| (r.value, r.place)))
+            .collect()
     }
 
     fn read(text: &str) -> Result<Vec<(Value, Place)>> {
@@ -156,10 +159,7 @@ mod tests {
     #[test]
     fn an_array_is_read_by_element() {
         let rows = read("[ {\"a\": \"]},\\\"\"},\n\n{\"a\": [1, {}]}\n] \n").unwrap();
-        assert_eq!(
-            rows,
-            [(json!({"a": "]},\""}), Place::Line(1)), (json!({"a": [1, {}]}), Place::Line(3))]
-        );
+        assert_eq!(rows, [(json!({"a": "]},\""}), Place::Line(1)), (json!({"a": [1, {}]}), Place::Line(3))]);
         assert_eq!(read("[\"x\", \"y\"]").unwrap()[1].0, json!({"text": "y"}));
         assert!(read("[]").unwrap().is_empty());
     }

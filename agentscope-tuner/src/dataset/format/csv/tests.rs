@@ -24,17 +24,17 @@ fn quotes_blank_lines_and_line_numbers() {
     let rows = read("a,b\n\"x,\n\"\"y\"\"\",1\n\n  \nz,2\r\n").unwrap();
     assert_eq!(
         rows,
-        [
-            (json!({"a": "x,\n\"y\"", "b": 1}), Place::Line(2)),
-            (json!({"a": "z", "b": 2}), Place::Line(6))
-        ]
+        [(json!({"a": "x,\n\"y\"", "b": 1}), Place::Line(2)), (json!({"a": "z", "b": 2}), Place::Line(6))]
     );
     assert_eq!(values("a,b\n5\" pipe,it's\n"), [json!({"a": "5\" pipe", "b": "it's"})]);
 }
 
 #[test]
 fn header_names_are_made_distinct() {
-    assert_eq!(distinct(["a", "", "a", "a.1", "a"].map(String::from).into()), ["a", "Unnamed: 1", "a.2", "a.1", "a.3"]);
+    assert_eq!(
+        distinct(["a", "", "a", "a.1", "a"].map(String::from).into()),
+        ["a", "Unnamed: 1", "a.2", "a.1", "a.3"]
+    );
     assert_eq!(values("a,a,\n1,2,3\n"), [json!({"a": 1, "a.1": 2, "Unnamed: 2": 3})]);
     assert!(values("").is_empty() && values("a,b\n").is_empty());
 }
@@ -58,7 +58,8 @@ fn faults_name_the_line() {
 #[test]
 fn a_fault_in_the_prefix_comes_after_the_rows_before_it() {
     let input: Input = Box::new(Cursor::new(b"a,b\n1,2\n3\n".to_vec()));
-    let mut reader = CsvReader::new(input, Path::new("x.csv").into(), b',', &mut ColumnTypes::default()).unwrap();
+    let mut reader =
+        CsvReader::new(input, Path::new("x.csv").into(), b',', &mut ColumnTypes::default()).unwrap();
     assert!(reader.next_row().unwrap().is_some());
     assert!(reader.next_row().is_err());
 }
