@@ -21,6 +21,7 @@ pub mod prelude;
 pub mod registry;
 pub mod rollout;
 pub mod seed;
+pub mod strategy;
 mod text;
 pub mod workflow;
 

@@ -1,18 +1,104 @@
-//! `list`: what is registered.
+//! `list`: what is registered and configured.
 
-use crate::registry::Registry;
+use std::process::ExitCode;
 
-pub(super) fn list(registry: &Registry) {
+use serde_json::{Value, json};
+
+use super::{args::Format, show};
+use crate::{
+    component::Meta,
+    config::{Config, DatasetTable},
+    error::Result,
+    registry::Registry,
+    workflow::{SlotDefault, SlotSpec},
+};
+
+pub(super) fn list(registry: &Registry, config: &Config, format: Format) -> Result<ExitCode> {
+    match format {
+        Format::Json => show::json(&as_json(registry, config))?,
+        Format::Text => show::line(as_text(registry, config).trim_end()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn as_text(registry: &Registry, config: &Config) -> String {
+    let mut text = String::new();
     for workflow in registry.workflows() {
-        anstream::println!("workflow {} ({})", workflow.meta.name, workflow.meta.location);
-        for slot in workflow.slots {
-            anstream::println!("  {}: {}", slot.name, slot.role);
-        }
+        component(&mut text, "workflow", workflow.meta, workflow.slots);
     }
     for judge in registry.judges() {
-        anstream::println!("judge {} ({})", judge.meta.name, judge.meta.location);
+        component(&mut text, "judge", judge.meta, judge.slots);
     }
     for tool in registry.tools() {
-        anstream::println!("tool {} ({})", tool.meta.name, tool.meta.location);
+        component(&mut text, "tool", tool.meta, &[]);
     }
+    for (name, table) in datasets(config) {
+        text += &format!("dataset {name}  {}\n", described(table));
+    }
+    for (name, spec) in &config.file.models {
+        let price = spec.price.map_or("price unknown".to_owned(), |price| {
+            format!("${} in, ${} out per million tokens", price.input, price.output)
+        });
+        text += &format!("model {name}  {}:{}  {price}\n", spec.provider, spec.name);
+    }
+    text += "strategies  eval, select\n";
+    text
+}
+
+fn component(text: &mut String, kind: &str, meta: Meta, slots: &[SlotSpec]) {
+    *text += &format!("{kind} {}  {}\n", meta.name, meta.location);
+    if let Some(first) = meta.doc.lines().map(str::trim).find(|line| !line.is_empty()) {
+        *text += &format!("    {first}\n");
+    }
+    for slot in slots.iter().filter(|slot| slot.role.is_configurable()) {
+        let default = match slot.default {
+            SlotDefault::None => String::new(),
+            SlotDefault::Prompt(prompt) => format!(" = {:?}", shortened(prompt)),
+            SlotDefault::Model(model) => format!(" = {model}"),
+        };
+        *text += &format!("    {}: {}{default}\n", slot.name, slot.role);
+    }
+}
+
+fn shortened(text: &str) -> String {
+    const MOST: usize = 60;
+    let line = text.lines().next().unwrap_or_default();
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None if line.len() < text.len() => format!("{line}…"),
+        None => line.to_owned(),
+    }
+}
+
+fn datasets(config: &Config) -> impl Iterator<Item = (&'static str, &DatasetTable)> {
+    let tables = &config.file.dataset;
+    [("train", &tables.train), ("eval", &tables.eval)].into_iter().filter_map(|(name, table)| Some((name, table.as_ref()?)))
+}
+
+fn described(table: &DatasetTable) -> String {
+    let split = table.split.as_ref().map(|split| format!(", split {split}")).unwrap_or_default();
+    let limit = table.limit.map(|limit| format!(", at most {limit} rows")).unwrap_or_default();
+    format!("{}{split}{limit}", table.path)
+}
+
+fn as_json(registry: &Registry, config: &Config) -> Value {
+    let meta = |meta: Meta, slots: &[SlotSpec]| {
+        let slots: Vec<_> = slots
+            .iter()
+            .map(|slot| json!({"name": slot.name, "role": slot.role, "type": slot.type_name, "doc": slot.doc}))
+            .collect();
+        let place = meta.location;
+        json!({"name": meta.name, "doc": meta.doc, "module": meta.module, "file": place.file, "line": place.line, "slots": slots})
+    };
+    let workflows = registry.workflows().iter().map(|entry| meta(entry.meta, entry.slots));
+    let judges = registry.judges().iter().map(|entry| meta(entry.meta, entry.slots));
+    let tools = registry.tools().iter().map(|entry| meta(entry.meta, &[]));
+    json!({
+        "workflows": workflows.collect::<Vec<_>>(),
+        "judges": judges.collect::<Vec<_>>(),
+        "tools": tools.collect::<Vec<_>>(),
+        "datasets": config.file.dataset,
+        "models": config.file.models,
+        "strategies": ["eval", "select"],
+    })
 }

@@ -1,12 +1,25 @@
 //! The command line of every generated program.
 
+mod args;
+mod check;
 mod list;
+mod preview;
+mod progress;
+mod resume;
+mod run;
+mod show;
+mod tune;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use args::{Cli, Common, Verb};
+use clap::{CommandFactory as _, FromArgMatches as _};
 
-use crate::{error::Result, registry::Registry};
+use crate::{
+    config::Config,
+    error::{Error, ErrorKind, Result},
+    registry::Registry,
+};
 
 /// What `main!` knows about the program that it starts.
 #[derive(Clone, Copy, Debug)]
@@ -19,35 +32,72 @@ pub struct Program {
     pub about: &'static str,
 }
 
-#[derive(Debug, Parser)]
-#[command(disable_help_subcommand = true)]
-struct Cli {
-    #[command(subcommand)]
-    verb: Option<Verb>,
-}
+/// Exit code of a run that was interrupted, as shells count it: 128 and SIGINT.
+const INTERRUPTED: u8 = 130;
 
-#[derive(Debug, Subcommand)]
-enum Verb {
-    /// Show what is registered (the default; spends nothing)
-    List,
-}
-
-/// Runs the command line; called by `main!`.
-pub fn main(_program: Program) -> ExitCode {
-    let cli = Cli::parse();
-    match run(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
+/// Runs the command line; called by `main!`. Exits with 0 when done, 1 when the run failed, 2 when the command line,
+/// the configuration or the code is wrong, 130 when it was interrupted.
+pub fn main(program: Program) -> ExitCode {
+    let cli = match parse(program, std::env::args_os()) {
+        Ok(cli) => cli,
         Err(error) => {
-            anstream::eprintln!("error: {}", error.chain());
-            ExitCode::FAILURE
+            // Help and version are no failures. Nothing can be done about a closed terminal.
+            _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    show::install_log(cli.common.verbose);
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            show::error(&error);
+            ExitCode::from(exit_code(error.kind()))
         }
     }
 }
 
-fn run(cli: &Cli) -> Result<()> {
-    let registry = Registry::collect()?;
-    match cli.verb.as_ref().unwrap_or(&Verb::List) {
-        Verb::List => list::list(&registry),
+fn parse(program: Program, args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let Program { name, version, about } = program;
+    let mut command = Cli::command().name(name).bin_name(name).version(version);
+    if !about.is_empty() {
+        command = command.about(about);
     }
-    Ok(())
+    Cli::from_arg_matches(&command.try_get_matches_from(args)?)
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode> {
+    let Cli { verb, common } = cli;
+    let registry = Registry::collect()?;
+    let verb = verb.unwrap_or(Verb::List);
+    if let Verb::Resume { run } = &verb {
+        return resume::resume(&registry, &common, run);
+    }
+    let config = Config::load(common.config.as_deref(), &common.overrides())?;
+    match verb {
+        Verb::List => list::list(&registry, &config, common.format),
+        Verb::Check => check::check(&registry, &config, &common),
+        Verb::Preview { rows, dataset, path, split } => {
+            preview::preview(&config, &common, &preview::Wanted { rows, dataset, path, split })
+        }
+        Verb::Run { row, task } => run::run(&registry, &config, &common, row, task.as_deref()),
+        Verb::Eval { repeats } => tune::start(&registry, &config, &common, &tune::Command::Eval { repeats }),
+        Verb::Select { slot, candidates, repeats } => {
+            tune::start(&registry, &config, &common, &tune::Command::Select { slot, candidates, repeats })
+        }
+        Verb::Resume { .. } => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Whose fault it is: 2 when something must be written differently, 1 when the run went wrong.
+fn exit_code(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Usage | ErrorKind::Config | ErrorKind::Registry => 2,
+        ErrorKind::Cancelled => INTERRUPTED,
+        _ => 1,
+    }
+}
+
+/// An error of the command line.
+fn usage(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Usage, message)
 }

@@ -23,7 +23,8 @@ pub struct ModelSelection {
 impl ModelSelection {
     /// One candidate for each of `models` in `slot`, each row run once.
     pub fn of_models(slot: &SlotPath, models: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let candidate = |name: String| Candidate::new(name.clone()).with(slot.clone(), SlotValue::model(name));
+        let candidate =
+            |name: String| Candidate::new(name.clone()).with(slot.clone(), SlotValue::model(name));
         Self { candidates: models.into_iter().map(Into::into).map(candidate).collect(), repeats: 1 }
     }
 
