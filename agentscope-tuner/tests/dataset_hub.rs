@@ -1,6 +1,7 @@
 //! Datasets by name, from a hub on the loopback. The hub's client is configured by the environment, so each case runs
 //! in a process of its own: this binary again, told by the environment what to do.
 #![cfg(feature = "hub")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
     env,
