@@ -1,4 +1,5 @@
 //! Any bytes under any name are read or refused, and memory does not grow with the file.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{fs, io::Write, path::Path};
 
@@ -120,9 +121,9 @@ fn peak() -> u64 {
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_does_not_grow_with_the_file() {
-    const ROWS: u64 = 200_000;
+    const ROWS: u64 = 60_000;
     let directory = tempfile::tempdir().unwrap();
-    // About 200 MB, which zstd makes small on disk: what matters is what passes through the reader.
+    // About 60 MB a format, which zstd makes small on disk: what matters is what passes through the reader.
     let filler = "x".repeat(1000);
     for name in ["x.jsonl", "x.json", "x.csv"] {
         let path = directory.path().join(name);
@@ -143,7 +144,7 @@ fn memory_does_not_grow_with_the_file() {
         assert_eq!((last.index, &last.value["n"]), (ROWS - 1, &json!(ROWS - 1)));
         assert_eq!(dataset.shuffle(1).limit(3).rows().unwrap().count(), 3);
         let grown = peak() - before;
-        assert!(grown < 40 << 10, "{name}: {grown} KiB more");
+        assert!(grown < 24 << 10, "{name}: {grown} KiB more");
         fs::remove_file(path).unwrap();
     }
 }

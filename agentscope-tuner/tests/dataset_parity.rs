@@ -1,4 +1,5 @@
 //! Compares with what `datasets.load_dataset` made of the same files (`data/dataset/make_fixtures.py`).
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{fs, path::Path};
 

@@ -43,7 +43,28 @@ pub(super) fn splits(name: &str, listing: &Listing, subset: Option<&str>) -> Res
     if patterns.is_empty() {
         return Err(dataset(nothing_found(name, &base, &entries)));
     }
-    patterns.into_iter().map(|(split, patterns)| resolve(name, split, &patterns, &entries)).collect()
+    let resolved = patterns.into_iter().map(|(split, patterns)| resolve(name, split, &patterns, &entries));
+    let splits = resolved.collect::<Result<Vec<_>>>()?;
+    warn_of_overlap(name, &splits);
+    Ok(splits)
+}
+
+/// A file such as `train_test.csv` belongs to both splits, as it does for `datasets`; rarely is that meant.
+fn warn_of_overlap(name: &str, splits: &[SplitFiles]) {
+    let mut owners: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for split in splits {
+        for file in &split.files {
+            owners.entry(&file.entry.name).or_default().push(&split.name);
+        }
+    }
+    for (file, splits) in owners.into_iter().filter(|(_, splits)| splits.len() > 1) {
+        tracing::warn!(
+            dataset = name,
+            file,
+            ?splits,
+            "a file belongs to several splits; rename it if not meant"
+        );
+    }
 }
 
 fn choose<'a>(name: &str, matter: &'a FrontMatter, subset: Option<&str>) -> Result<Option<&'a Config>> {

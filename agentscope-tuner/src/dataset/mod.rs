@@ -42,6 +42,7 @@ mod pattern;
 mod preview;
 mod row;
 mod rows;
+mod selection;
 mod shuffle;
 mod source;
 mod split;
@@ -55,7 +56,7 @@ use self::{
     layout::{DataFile, SplitFiles},
     rows::Part,
     source::{Entry, Listing, Location, Source},
-    split::{Slice, SplitExpression},
+    split::Slice,
 };
 pub use self::{
     preview::{Column, JsonType, Preview, SplitInfo},
@@ -155,7 +156,7 @@ impl Dataset {
         let splits = self.split_files()?;
         let mut total = 0;
         for slice in &self.slices(&splits)? {
-            let count = rows::count(find(&self.name, &splits, slice)?)?;
+            let count = rows::count(selection::find(&self.name, &splits, slice)?)?;
             let (from, to) = slice.range(count)?;
             total += to.unwrap_or(count).min(count).saturating_sub(from);
         }
@@ -250,68 +251,15 @@ impl Dataset {
         }
     }
 
-    /// What to read, with `all` and the default spelt out.
-    fn slices(&self, splits: &[SplitFiles]) -> Result<Vec<Slice>> {
-        let has = |name: &str| splits.iter().any(|split| split.name == name);
-        match self.split.as_deref() {
-            None if has(TRAIN) => Ok(vec![Slice::whole(TRAIN)]),
-            None if splits.len() == 1 => Ok(vec![Slice::whole(&splits[0].name)]),
-            None => Err(Error::new(
-                ErrorKind::Dataset,
-                format!("`{}` has no split `train`; name one of {}", self.name, names(splits)),
-            )),
-            Some("all") if !has("all") => Ok(splits.iter().map(|split| Slice::whole(&split.name)).collect()),
-            Some(text) => {
-                let slices = SplitExpression::parse(text)?.0;
-                for slice in &slices {
-                    find(&self.name, splits, slice)?;
-                }
-                Ok(slices)
-            }
-        }
-    }
-
     fn read(
         &self,
         splits: &[SplitFiles],
         slices: &[Slice],
     ) -> Result<impl Iterator<Item = Result<Row>> + use<>> {
-        let part = |slice| Part::new(find(&self.name, splits, slice)?, slice);
+        let part = |slice| Part::new(selection::find(&self.name, splits, slice)?, slice);
         let parts: Vec<Part> = slices.iter().map(part).collect::<Result<_>>()?;
         Ok(parts.into_iter().flatten())
     }
-
-    fn empty(&self, splits: &[SplitFiles], slices: &[Slice]) -> Error {
-        if self.limit == Some(0) {
-            return Error::new(ErrorKind::Usage, "a limit of 0 leaves no row; raise it or leave it out");
-        }
-        let chosen = |split: &&SplitFiles| slices.iter().any(|slice| slice.split == split.name);
-        let files = splits.iter().filter(chosen).flat_map(|split| &split.files);
-        let shown: Vec<_> = files.filter_map(|file| file.entry.location.shown()).collect();
-        let looked = match &shown[..] {
-            [] => String::new(),
-            [only] => format!(" (looked in {})", only.display()),
-            [first, .., last] => {
-                format!(" (looked in {} files, {} to {})", shown.len(), first.display(), last.display())
-            }
-        };
-        let split = self.split.as_deref().unwrap_or(TRAIN);
-        let message = format!("`{}` has no row in `{split}`{looked}; widen the slice or add rows", self.name);
-        Error::new(ErrorKind::Dataset, message)
-    }
-}
-
-fn find<'a>(name: &str, splits: &'a [SplitFiles], slice: &Slice) -> Result<&'a SplitFiles> {
-    splits.iter().find(|split| split.name == slice.split).ok_or_else(|| {
-        let near = source::most_like(&slice.split, splits.iter().map(|split| split.name.clone()));
-        let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
-        let message = format!("`{name}` has no split `{}`; {near}there is {}", slice.split, names(splits));
-        Error::new(ErrorKind::Dataset, message)
-    })
-}
-
-fn names(splits: &[SplitFiles]) -> String {
-    splits.iter().map(|split| format!("`{}`", split.name)).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ use crate::error::Result;
 
 type Inner = Box<dyn Iterator<Item = Result<Row>> + Send>;
 
+/// A file being read, and its name if it has one.
+type Open = (Box<dyn Reader>, Option<Arc<Path>>);
+
 /// Iterator over the rows of a [`Dataset`](super::Dataset). It ends after the first error.
 pub struct Rows {
     inner: Peekable<Inner>,
@@ -61,7 +64,7 @@ impl fmt::Debug for Rows {
 pub(super) struct Part {
     split: String,
     files: VecDeque<DataFile>,
-    open: Option<(Box<dyn Reader>, Option<Arc<Path>>)>,
+    open: Option<Open>,
     types: ColumnTypes,
     /// Position in the split of the next row.
     index: u64,
