@@ -137,7 +137,9 @@ pub(super) mod content {
         }
     }
 
-    pub(in crate::message) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Block>, D::Error> {
+    pub(in crate::message) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<Block>, D::Error> {
         // Not an untagged enum over both: that would hide which block is wrong.
         let value = serde_json::Value::deserialize(from)?;
         match value {

@@ -132,8 +132,8 @@ mod tests {
 
     #[test]
     fn an_unknown_block_is_an_error_that_names_the_known_ones() {
-        let error =
-            serde_json::from_value::<Msg>(json!({"role": "user", "content": [{"type": "smell"}]})).unwrap_err();
+        let error = serde_json::from_value::<Msg>(json!({"role": "user", "content": [{"type": "smell"}]}))
+            .unwrap_err();
         assert!(error.to_string().contains("tool_result"), "{error}");
     }
 }

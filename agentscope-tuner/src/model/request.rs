@@ -271,7 +271,9 @@ mod tests {
             ..Sampling::default()
         };
         assert_eq!(bad.faults().len(), 4, "{:?}", bad.faults());
-        assert!(Sampling { temperature: Some(0.0), top_p: Some(1.0), ..Sampling::default() }.faults().is_empty());
+        assert!(
+            Sampling { temperature: Some(0.0), top_p: Some(1.0), ..Sampling::default() }.faults().is_empty()
+        );
     }
 
     #[test]

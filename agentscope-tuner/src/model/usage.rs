@@ -102,13 +102,21 @@ impl Usd {
 
     /// `dollars`, at least 0; NaN is nothing, more than 18 million saturates.
     pub fn new(dollars: f64) -> Self {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, NaN is 0")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` saturates, NaN is 0"
+        )]
         Self((dollars * Self::PICO).round() as u64)
     }
 
     /// `tokens` at `price` dollars a million.
     pub fn per_million(price: f64, tokens: u64) -> Self {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, NaN is 0")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` saturates, NaN is 0"
+        )]
         let each = (price * (Self::PICO / 1e6)).round() as u64;
         Self(each.saturating_mul(tokens))
     }
@@ -185,7 +193,8 @@ mod tests {
     #[test]
     fn a_price_is_exact() {
         let price = Price { input: 0.0375, output: 0.15, cached_input: Some(0.01) };
-        let usage = Usage { input_tokens: 1_000_000, cached_tokens: 200_000, output_tokens: 3, ..Usage::default() };
+        let usage =
+            Usage { input_tokens: 1_000_000, cached_tokens: 200_000, output_tokens: 3, ..Usage::default() };
         // 800,000 x 0.0375/M + 200,000 x 0.01/M + 3 x 0.15/M
         assert_eq!(price.of(&usage).picodollars(), 30_000_000_000 + 2_000_000_000 + 450_000);
     }
