@@ -1,12 +1,23 @@
 //! Chat models: one trait, one request, one response, whatever the provider.
 
+mod build;
+mod builder;
+mod http;
+mod json;
+mod openai;
+mod provider;
 mod request;
 mod response;
+pub mod scripted;
+mod spec;
 mod usage;
 mod watch;
 
+pub use builder::{ModelBuilder, anthropic, dashscope, deepseek, gemini, ollama, openai, vllm};
+pub use provider::{ProviderEntry, provider_names};
 pub use request::{ChatRequest, ResponseFormat, Sampling, ToolChoice, ToolSpec};
 pub use response::{ChatEvent, ChatResponse, ChatStream, FinishReason, TokenLogprob, TokenTrace};
+pub use spec::{Env, ModelSpec};
 pub use usage::{Price, Usage, Usd};
 pub use watch::CallWatch;
 

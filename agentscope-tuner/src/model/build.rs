@@ -1,0 +1,65 @@
+//! From a description to a client.
+
+use reqwest::header::AUTHORIZATION;
+use secrecy::SecretString;
+
+use super::{
+    Model, ModelSpec,
+    http::{ApiKey, Target},
+    openai::OpenAi,
+    provider::{Preset, Protocol},
+    scripted::Scripted,
+    spec::Env,
+};
+use crate::error::{Error, ErrorKind, Result};
+
+/// The client of a checked `spec`; `given` is a key that the program passed itself.
+pub(super) fn client(spec: &ModelSpec, given: Option<SecretString>, env: &Env<'_>) -> Result<Model> {
+    let Some(preset) = Preset::find(&spec.provider) else {
+        return Err(Error::new(ErrorKind::Config, format!("provider `{}` is unknown", spec.provider)));
+    };
+    let takes_seed = spec.seed.unwrap_or(preset.takes_seed);
+    let headers: Vec<_> = spec.headers.clone().into_iter().collect();
+    let target = |key| Target {
+        provider: preset.name,
+        name: &spec.name,
+        base_url: spec.base_url.as_deref().unwrap_or(preset.base_url),
+        base_ends_in: "/v1",
+        key,
+        key_header: (AUTHORIZATION, "Bearer "),
+        headers: &headers,
+        timeout: spec.attempt_timeout(),
+    };
+    match preset.protocol {
+        Protocol::OpenAi(dialect) => {
+            let dialect = preset.dialect_at(dialect, spec.base_url.is_some());
+            Ok(Model::new(OpenAi::new(target(key(spec, preset, given, env)?), dialect, takes_seed)?))
+        }
+        Protocol::Scripted => Ok(Model::new(Scripted::from_spec(spec)?)),
+        Protocol::Anthropic | Protocol::Gemini | Protocol::Cassette => {
+            Err(Error::new(ErrorKind::Config, format!("provider `{}` is not built in", preset.name)))
+        }
+    }
+}
+
+/// The key that goes with `spec`, or none where none is needed.
+fn key(spec: &ModelSpec, preset: &Preset, given: Option<SecretString>, env: &Env<'_>) -> Result<ApiKey> {
+    if let Some(given) = given {
+        return Ok(ApiKey::given(given));
+    }
+    // The provider's usual key must not leak to whatever another base URL points to.
+    let usual = preset.key_variable.filter(|_| spec.base_url.is_none());
+    let Some(variable) = spec.api_key_env.as_deref().or(usual) else { return Ok(ApiKey::default()) };
+    let required = spec.api_key_env.is_some() || preset.needs_key;
+    match env(variable).map(|key| key.trim().to_owned()).filter(|key| !key.is_empty()) {
+        Some(key) => Ok(ApiKey::from_variable(variable, key)),
+        None if required => {
+            let message = format!(
+                "the environment variable {variable}, which holds the API key of {}:{}, is not set",
+                spec.provider, spec.name
+            );
+            Err(Error::new(ErrorKind::Config, message))
+        }
+        None => Ok(ApiKey::default()),
+    }
+}

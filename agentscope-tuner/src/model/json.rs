@@ -1,0 +1,63 @@
+//! Small helpers to write JSON straight from borrowed values.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Map, Value};
+
+/// What displays, as a JSON string, without a copy in between.
+pub(crate) struct AsText<T>(pub(crate) T);
+
+impl<T: fmt::Display> Serialize for AsText<T> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&self.0)
+    }
+}
+
+/// A JSON object of a few fields.
+pub(crate) struct Object<T, const N: usize>(pub(crate) [(&'static str, T); N]);
+
+impl<T: Serialize, const N: usize> Serialize for Object<T, N> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+/// The fields of a request, with the user's `extra` ones, which win over ours of the same name.
+pub(crate) struct Fields<'a, M> {
+    map: M,
+    extra: &'a Map<String, Value>,
+}
+
+impl<'a, M: SerializeMap> Fields<'a, M> {
+    pub(crate) fn new(map: M, extra: &'a Map<String, Value>) -> Self {
+        Self { map, extra }
+    }
+
+    pub(crate) fn put(
+        &mut self,
+        name: &'static str,
+        value: &(impl Serialize + ?Sized),
+    ) -> Result<(), M::Error> {
+        if self.extra.contains_key(name) {
+            return Ok(());
+        }
+        self.map.serialize_entry(name, value)
+    }
+
+    /// Writes a field that is set.
+    pub(crate) fn some<T: Serialize>(
+        &mut self,
+        name: &'static str,
+        value: Option<T>,
+    ) -> Result<(), M::Error> {
+        value.map_or(Ok(()), |value| self.put(name, &value))
+    }
+
+    pub(crate) fn end(mut self) -> Result<M::Ok, M::Error> {
+        for (name, value) in self.extra {
+            self.map.serialize_entry(name, value)?;
+        }
+        self.map.end()
+    }
+}
