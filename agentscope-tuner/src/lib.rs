@@ -21,4 +21,5 @@ pub mod registry;
 mod text;
 pub mod workflow;
 
+pub use agentscope_tuner_macros::{judge, tool, workflow};
 pub use error::{Error, ErrorKind, Result};
