@@ -52,7 +52,6 @@ fn generated(component: &Component) -> TokenStream {
         #[allow(dead_code, non_camel_case_types, unreachable_pub)]
         #visibility struct #name {}
 
-        #[doc(hidden)]
         #[allow(deprecated, non_upper_case_globals, unused_qualifications, clippy::absolute_paths)]
         const _: () = {
             #implementation
@@ -142,15 +141,22 @@ fn included(file: &syn::LitStr, private: &Path) -> TokenStream {
 
 /// Locals that own what the slots supply, and how each is passed to the function.
 pub(crate) fn supplied(component: &Component, private: &Path) -> (Vec<TokenStream>, Vec<TokenStream>) {
+    let context = local("context");
     let supplied = component.slots().iter().enumerate().map(|(index, slot)| {
-        let local = format_ident!("__slot{index}", span = Span::mixed_site());
+        let local = local(&format!("slot{index}"));
         let (name, owned) = (slot_name(slot), slot.owned());
         let ty = owned.ty(private);
         let value =
-            quote_spanned!(ty.span()=> <#ty as #private::FromContext>::from_context(&__context, #name)?);
+            quote_spanned!(ty.span()=> <#ty as #private::FromContext>::from_context(&#context, #name)?);
         (quote!(let #local = #value;), owned.passed(&local))
     });
     supplied.unzip()
+}
+
+/// A name for a local that nothing outside the generated code can mean or be meant by, and that is the same
+/// wherever the tokens around it come from.
+pub(crate) fn local(name: &str) -> Ident {
+    format_ident!("__{name}", span = Span::mixed_site())
 }
 
 /// The call of the function.

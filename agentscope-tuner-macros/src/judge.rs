@@ -6,7 +6,7 @@ use syn::{Path, spanned::Spanned};
 
 use crate::{
     component::{Component, Owned, Parameter},
-    expand::{call, meta, slots, supplied},
+    expand::{call, local, meta, slots, supplied},
 };
 
 /// Implements `Judge`.
@@ -57,16 +57,17 @@ fn workflow(component: &Component, private: &Path) -> TokenStream {
 
 fn run(component: &Component, [task, response]: [&Parameter; 2], private: &Path) -> TokenStream {
     let name = component.ident();
+    let [judged, context, local_task, local_response] = ["judged", "context", "task", "response"].map(local);
     let (locals, slots) = supplied(component, private);
     let (task, response) = (task.owned(), response.owned());
     let (read_task, read_response) = (read(&task, private), read(&response, private));
-    let leading = [task.passed(&quote!(__task)), response.passed(&quote!(__response))];
+    let leading = [task.passed(&local_task), response.passed(&local_response)];
     let arguments: Vec<_> = leading.into_iter().chain(slots).collect();
     let call = call(component, &arguments);
     quote_spanned! {name.span()=>
-        |__judged, __context| #private::std::boxed::Box::pin(async move {
-            let __task = #read_task(__judged.task)?;
-            let __response = #read_response(__judged.response)?;
+        |#judged, #context| #private::std::boxed::Box::pin(async move {
+            let #local_task = #read_task(#judged.task)?;
+            let #local_response = #read_response(#judged.response)?;
             #(#locals)*
             #private::JudgeReturn::into_reward(#call)
         })

@@ -11,6 +11,8 @@ mod expand;
 mod judge;
 mod options;
 mod parse;
+#[cfg(test)]
+mod tests;
 mod tool;
 mod workflow;
 

@@ -6,7 +6,7 @@ use syn::{LitStr, Path, ReturnType, Type};
 
 use crate::{
     component::{Component, bare},
-    expand::{call, meta},
+    expand::{call, local, meta},
 };
 
 /// Implements `FunctionTool`.
@@ -56,9 +56,10 @@ fn crate_path(private: &Path, krate: &str) -> LitStr {
 
 fn run(component: &Component, private: &Path) -> TokenStream {
     let name = component.ident();
+    let [input, arguments] = ["input", "arguments"].map(local);
     let passed = component.parameters.iter().filter_map(|parameter| {
         let field = parameter.ident()?;
-        Some(parameter.owned().passed(&quote!(__arguments.#field)))
+        Some(parameter.owned().passed(&quote!(#arguments.#field)))
     });
     let call = call(component, &passed.collect::<Vec<_>>());
     let output = &component.function.signature.output;
@@ -68,10 +69,9 @@ fn run(component: &Component, private: &Path) -> TokenStream {
         }
         _ => quote_spanned!(span(output)=> #private::tool_output(&#call)),
     };
-    // An underscore each: a tool without parameters does not use its arguments.
     quote_spanned! {name.span()=>
-        |__input| #private::std::boxed::Box::pin(async move {
-            let __arguments = #private::parse_arguments::<__Arguments>(&__input)?;
+        |#input| #private::std::boxed::Box::pin(async move {
+            let #arguments = #private::parse_arguments::<__Arguments>(&#input)?;
             #answer
         })
     }

@@ -6,7 +6,7 @@ use syn::{Path, ReturnType, spanned::Spanned};
 
 use crate::{
     component::{Component, Owned},
-    expand::{call, meta, slots, supplied},
+    expand::{call, local, meta, slots, supplied},
 };
 
 /// Implements `Workflow`.
@@ -34,16 +34,17 @@ pub(crate) fn implementation(component: &Component, private: &Path) -> TokenStre
 /// A closure, so that it is checked together with the entry: what is wrong in both is reported once.
 fn run(component: &Component, task: &Owned<'_>, private: &Path) -> TokenStream {
     let name = component.ident();
+    let [local_task, context] = ["task", "context"].map(local);
     let (locals, slots) = supplied(component, private);
     let read = match task {
         Owned::Value(_) => quote!(#private::owned_task::<#name>),
         _ => quote!(#private::task::<#name>),
     };
-    let arguments: Vec<_> = std::iter::once(task.passed(&quote!(__task))).chain(slots).collect();
+    let arguments: Vec<_> = std::iter::once(task.passed(&local_task)).chain(slots).collect();
     let call = call(component, &arguments);
     quote_spanned! {name.span()=>
-        |__task, __context| #private::std::boxed::Box::pin(async move {
-            let __task = #read(__task)?;
+        |#local_task, #context| #private::std::boxed::Box::pin(async move {
+            let #local_task = #read(#local_task)?;
             #(#locals)*
             #private::WorkflowReturn::produce(#call)
         })
