@@ -28,4 +28,5 @@ mod text;
 pub mod tuner;
 pub mod workflow;
 
+pub use agentscope_tuner_macros::{judge, tool, workflow};
 pub use error::{Error, ErrorKind, Result};

@@ -4,4 +4,4 @@ mod tool;
 
 pub use tool::{FunctionTool, Tool, ToolEntry, ToolOutput};
 #[doc(hidden)]
-pub use tool::{parse_arguments, tool_output, try_tool_output};
+pub use tool::{arguments_schema, parse_arguments, tool_output, try_tool_output};

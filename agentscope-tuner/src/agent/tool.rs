@@ -1,6 +1,7 @@
 //! What an agent can call.
 
 use futures_util::future::BoxFuture;
+use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -80,6 +81,22 @@ pub fn parse_arguments<T: DeserializeOwned>(input: &Value) -> Result<T> {
     })
 }
 
+/// JSON schema of a tool's arguments, an object that needs no other document.
+pub fn arguments_schema<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.meta_schema = None;
+        // Some providers do not follow references.
+        settings.inline_subschemas = true;
+    });
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    // The title is the name of a generated type.
+    schema.remove("title");
+    // Some providers refuse an object that lists no properties.
+    let object = schema.ensure_object();
+    object.entry("properties").or_insert_with(|| Value::Object(serde_json::Map::new()));
+    schema.to_value()
+}
+
 /// The answer of a tool that returned `value`: a string as it is, anything else as JSON.
 ///
 /// # Errors
@@ -89,6 +106,8 @@ pub fn tool_output(value: &impl Serialize) -> Result<ToolOutput> {
         .map_err(|error| Error::new(ErrorKind::Tool, "the tool's answer is not JSON").with_source(error))?;
     let text = match json {
         Value::String(text) => text,
+        // `()`: that the call came back is all there is to say.
+        Value::Null if size_of_val(value) == 0 => "done".to_owned(),
         other => other.to_string(),
     };
     Ok(vec![Block::text(text)])
@@ -131,6 +150,8 @@ mod tests {
         assert_eq!(tool_output(&"ok").unwrap(), [Block::text("ok")]);
         assert_eq!(tool_output(&3.0).unwrap(), [Block::text("3.0")]);
         assert_eq!(tool_output(&json!([1])).unwrap(), [Block::text("[1]")]);
+        assert_eq!(tool_output(&()).unwrap(), [Block::text("done")]);
+        assert_eq!(tool_output(&None::<u8>).unwrap(), [Block::text("null")]);
     }
 
     #[test]
