@@ -22,6 +22,12 @@ pub(super) struct Common {
     /// The configuration; tuner.toml of this directory or of the package when not given
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
+    /// Lay the table [profiles.NAME] over the configuration
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) profile: Option<String>,
+    /// Short for --profile live: real endpoints where the default is offline
+    #[arg(long, global = true, conflicts_with = "profile")]
+    pub(super) live: bool,
     /// Set a value of the configuration, such as budget.usd=2 or slots.solve.model=strong
     #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
     pub(super) set: Vec<Override>,
@@ -121,6 +127,11 @@ pub(super) enum Which {
 }
 
 impl Common {
+    /// The profile that is asked for.
+    pub(super) fn profile(&self) -> Option<&str> {
+        if self.live { Some("live") } else { self.profile.as_deref() }
+    }
+
     /// All overrides, weakest first: environment, then `--set`, then flags of their own.
     pub(super) fn overrides(&self) -> Vec<Override> {
         let number = |key: &'static str, value: Option<u64>| {

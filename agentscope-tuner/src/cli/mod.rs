@@ -72,7 +72,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     if let Verb::Resume { run } = &verb {
         return resume::resume(&registry, &common, run);
     }
-    let config = Config::load(common.config.as_deref(), &common.overrides())?;
+    let config = Config::load(common.config.as_deref(), common.profile(), &common.overrides())?;
     match verb {
         Verb::List => list::list(&registry, &config, common.format),
         Verb::Check => check::check(&registry, &config, &common),

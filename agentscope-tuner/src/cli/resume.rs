@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) fn resume(registry: &Registry, common: &Common, run: &Path) -> Result<ExitCode> {
     // Only to find the directory of runs: the run's own settings are in its store.
-    let config = Config::load(common.config.as_deref(), &[])?;
+    let config = Config::load(common.config.as_deref(), None, &[])?;
     let dir = RunDir::open(&Session::runs(&config), run)?;
     tune::proceed(registry, common, &dir)
 }

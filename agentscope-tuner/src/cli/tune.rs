@@ -102,7 +102,7 @@ pub(super) fn proceed(registry: &Registry, common: &Common, dir: &RunDir) -> Res
         Error::new(ErrorKind::Store, "the run's command cannot be read").with_source(error)
     })?;
     let name = format!("the configuration of {}", dir.path().display());
-    let config = Config::parse(&fact(CONFIG)?, &name, fact(DIRECTORY)?.into(), &common.overrides())?;
+    let config = Config::parse(&fact(CONFIG)?, &name, fact(DIRECTORY)?.into(), None, &common.overrides())?;
     let common = &Common { limit: fact(LIMIT)?.parse().ok(), ..common.clone() };
     Drive::prepare(registry, &config, common, &command)?.run(dir, store)
 }

@@ -1,10 +1,12 @@
 //! `tuner.toml`: values, where the code holds behaviour.
 //!
-//! Flags go before environment variables, these before the file, and the file before the attributes of the code.
+//! Flags go before environment variables, these before the file (a profile before the rest of it), and the file before
+//! the attributes of the code.
 
 mod check;
 mod file;
 mod overrides;
+mod profile;
 mod slots;
 
 use std::{
@@ -45,7 +47,7 @@ impl Config {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] with every unknown key and every value of a wrong type or range.
-    pub fn load(path: Option<&Path>, overrides: &[Override]) -> Result<Self> {
+    pub fn load(path: Option<&Path>, profile: Option<&str>, overrides: &[Override]) -> Result<Self> {
         let path = path.map(Path::to_owned).or_else(find);
         let text = match &path {
             None => String::new(),
@@ -56,17 +58,25 @@ impl Config {
         };
         let directory = path.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
         let shown = path.as_deref().unwrap_or(Path::new(FILE_NAME)).display().to_string();
-        Self::parse(&text, &shown, directory, overrides).map(|config| Self { path, ..config })
+        Self::parse(&text, &shown, directory, profile, overrides).map(|config| Self { path, ..config })
     }
 
-    /// Reads settings from `text`, which stands in a file shown as `name`.
+    /// Reads settings from `text`, which stands in a file shown as `name`, with the table `[profiles.PROFILE]` laid
+    /// over them and `overrides` over that.
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub fn parse(text: &str, name: &str, directory: PathBuf, overrides: &[Override]) -> Result<Self> {
+    pub fn parse(
+        text: &str,
+        name: &str,
+        directory: PathBuf,
+        profile: Option<&str>,
+        overrides: &[Override],
+    ) -> Result<Self> {
         let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             Error::new(ErrorKind::Config, format!("{name} is not TOML: {}", error.to_string().trim_end()))
         })?;
+        profile::apply(&mut table, profile)?;
         overrides::apply(&mut table, overrides)?;
         let snapshot = toml::to_string(&table).map_err(|error| {
             Error::new(ErrorKind::Config, "the settings cannot be written").with_source(error)

@@ -12,7 +12,6 @@ mod response;
 pub mod scripted;
 mod spec;
 mod usage;
-mod watch;
 
 pub use builder::{ModelBuilder, anthropic, dashscope, deepseek, gemini, ollama, openai, vllm};
 pub use provider::{ProviderEntry, provider_names};
@@ -20,7 +19,6 @@ pub use request::{ChatRequest, ResponseFormat, Sampling, ToolChoice, ToolSpec};
 pub use response::{ChatEvent, ChatResponse, ChatStream, FinishReason, TokenLogprob, TokenTrace};
 pub use spec::{Env, ModelSpec};
 pub use usage::{Price, Usage, Usd};
-pub use watch::CallWatch;
 
 use std::{fmt, sync::Arc};
 
@@ -53,16 +51,6 @@ pub trait ChatModel: Send + Sync + 'static {
             let text = Ok(ChatEvent::Text(response.message.text()));
             Ok(stream::iter([text, Ok(ChatEvent::Done(Box::new(response)))]).boxed())
         })
-    }
-
-    /// As [`chat`](Self::chat), telling `watch` what the answer does not. Implemented by what waits and retries.
-    fn chat_watched<'a>(
-        &'a self,
-        request: &'a ChatRequest,
-        watch: &'a CallWatch,
-    ) -> BoxFuture<'a, Result<ChatResponse>> {
-        _ = watch;
-        self.chat(request)
     }
 
     /// Whether a seed makes the answer reproducible here, so that the engine sends one.

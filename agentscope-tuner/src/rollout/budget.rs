@@ -51,7 +51,7 @@ pub(super) struct Bound {
 }
 
 impl Bound {
-    fn as_spent(&self) -> Spent {
+    pub(super) fn as_spent(&self) -> Spent {
         Spent { calls: 1, usage: self.usage, usd: self.usd, ..Spent::default() }
     }
 }
@@ -115,6 +115,11 @@ impl Budget {
                 Attempt::Later => settled.await,
             }
         }
+    }
+
+    /// Pays without having reserved: for attempts that were made inside one reservation and may have been billed too.
+    pub(super) fn charge(&self, spent: Spent) {
+        self.lock().spent += spent;
     }
 
     fn try_reserve(self: &Arc<Self>, bound: Bound) -> Attempt {
@@ -196,13 +201,6 @@ impl Reservation {
         self.close(paid);
     }
 
-    /// Pays the whole bound: the call failed, but may have been billed.
-    pub(super) fn forfeit(mut self) -> Spent {
-        let paid = self.bound.as_spent();
-        self.close(paid);
-        paid
-    }
-
     fn close(&mut self, paid: Spent) {
         self.open = false;
         self.budget.release(self.bound, paid);
@@ -256,11 +254,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_dropped_reservation_is_given_back_and_a_forfeited_one_is_paid() {
+    async fn a_dropped_reservation_is_given_back_and_a_settled_one_is_paid() {
         let budget =
             Budget::new(Owner::Run, Allowance { calls: Some(2), ..Allowance::default() }, Spent::default());
         drop(budget.reserve(Bound::default()).await.unwrap());
-        budget.reserve(Bound::default()).await.unwrap().forfeit();
+        budget.reserve(Bound::default()).await.unwrap().settle(Bound::default().as_spent());
         assert_eq!(budget.spent().calls, 1);
     }
 

@@ -1,12 +1,9 @@
 //! One rollout: workflow, then judge, then a record of how it went.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::Value;
+use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::{
@@ -92,7 +89,7 @@ impl Rollout<'_> {
         let context = self.context(&self.bindings.workflow, &scope).build();
         let started = Instant::now();
         let ended = self.workflow(Arc::clone(&task), context, &scope).await?;
-        let worked = started.elapsed().saturating_sub(scope.watch().waited());
+        let worked = started.elapsed().saturating_sub(scope.waited());
 
         let mut record = self.record(&scope, worked);
         match ended {

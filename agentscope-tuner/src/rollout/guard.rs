@@ -3,10 +3,12 @@
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
+
+use tokio::time::Instant;
 
 use super::call::Scope;
 use crate::error::{Error, ErrorKind, Result};
@@ -40,12 +42,12 @@ pub(super) async fn within<T>(
     let started = Instant::now();
     let mut future = std::pin::pin!(future);
     loop {
-        let waited = scope.watch().waited();
+        let waited = scope.waited();
         let left = (limit + waited).saturating_sub(started.elapsed());
         match tokio::time::timeout(left, future.as_mut()).await {
             Ok(done) => return Ok(done),
-            // It may have waited some more in the meantime, which gives it more time.
-            Err(_) if scope.watch().waited() > waited => {}
+            // It waited some more in the meantime, or still does: that gives it more time.
+            Err(_) if scope.waited() > waited => {}
             Err(_) => return Err(limit),
         }
     }
@@ -54,8 +56,15 @@ pub(super) async fn within<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rollout::budget::{Allowance, Budget, Owner};
-    use crate::workflow::Spent;
+    use crate::{
+        model::{
+            Model,
+            endpoint::{AttemptLog, Concurrency, Endpoint, Retry},
+            scripted::{Rule, Scripted},
+        },
+        rollout::budget::{Allowance, Budget, Owner},
+        workflow::Spent,
+    };
 
     #[tokio::test]
     async fn a_panic_is_an_error_with_its_message() {
@@ -68,10 +77,21 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn waiting_does_not_count_as_working() {
         let scope = Scope::new(0, 0, Budget::new(Owner::Rollout, Allowance::default(), Spent::default()));
-        let limit = Some(Duration::from_millis(20));
-        let slow = || tokio::time::sleep(Duration::from_secs(60));
-        assert!(within(limit, &scope, slow()).await.is_err());
-        scope.watch().add_waited(Duration::from_secs(3600));
-        assert!(within(limit, &scope, slow()).await.is_ok());
+        let limit = Some(Duration::from_secs(20));
+        let work = || tokio::time::sleep(Duration::from_secs(60));
+        assert!(within(limit, &scope, work()).await.is_err());
+
+        // The second of two calls at an endpoint that takes one at a time waits for the first.
+        let slow = Scripted::rules("slow", [Rule { latency_ms: 15_000, ..Rule::otherwise("done") }]).unwrap();
+        let model = Model::new(Endpoint::new(slow, Concurrency::Fixed(1), Retry::default()));
+        let first = tokio::spawn({
+            let model = model.clone();
+            async move { model.ask("first").await }
+        });
+        tokio::task::yield_now().await;
+        let log = AttemptLog::new(scope.waits().clone());
+        within(limit, &scope, log.watch(model.ask("second"))).await.unwrap().unwrap();
+        first.await.unwrap().unwrap();
+        assert_eq!(scope.waited(), Duration::from_secs(15));
     }
 }

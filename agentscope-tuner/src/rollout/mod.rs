@@ -15,6 +15,8 @@ mod models;
 mod progress;
 mod record;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use budget::Allowance;
 pub use engine::{Engine, Options, Run, Setup};

@@ -1,9 +1,15 @@
-//! How many attempts a call made, for budgets that have to charge those that got no answer.
+//! What a call did before its answer came: attempts, for budgets that have to charge those that got none, and waits,
+//! for time limits that count work only.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 tokio::task_local! {
     static LOG: AttemptLog;
@@ -24,7 +30,10 @@ tokio::task_local! {
 /// # }).unwrap();
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct AttemptLog(Arc<Counts>);
+pub struct AttemptLog {
+    counts: Arc<Counts>,
+    waits: Waits,
+}
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -32,7 +41,67 @@ struct Counts {
     settled: AtomicU32,
 }
 
+/// The time in which any of the calls that share it waits: for a free place, or between two attempts.
+///
+/// Calls that wait at the same time are not counted twice. Clones share the time.
+#[derive(Clone, Debug, Default)]
+pub struct Waits(Arc<Mutex<WaitState>>);
+
+#[derive(Debug, Default)]
+struct WaitState {
+    waiting: usize,
+    since: Option<Instant>,
+    ended: Duration,
+}
+
+impl Waits {
+    /// The time so far, waits that go on included.
+    pub fn total(&self) -> Duration {
+        let state = self.lock();
+        state.ended + state.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    fn begin(&self) -> Wait {
+        let mut state = self.lock();
+        state.waiting += 1;
+        state.since.get_or_insert_with(Instant::now);
+        Wait(self.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, WaitState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A wait that ends when it is dropped.
+#[derive(Debug)]
+pub(super) struct Wait(Waits);
+
+impl Wait {
+    /// Begins a wait for whoever watches.
+    pub(super) fn begin() -> Option<Self> {
+        LOG.try_with(|log| log.waits.begin()).ok()
+    }
+}
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.waiting -= 1;
+        if state.waiting == 0
+            && let Some(since) = state.since.take()
+        {
+            state.ended += since.elapsed();
+        }
+    }
+}
+
 impl AttemptLog {
+    /// A log whose waits are added to `waits`.
+    pub fn new(waits: Waits) -> Self {
+        Self { waits, ..Self::default() }
+    }
+
     /// Runs `call` and counts the attempts that it makes in this task.
     pub async fn watch<F: Future>(&self, call: F) -> F::Output {
         LOG.scope(self.clone(), call).await
@@ -40,13 +109,13 @@ impl AttemptLog {
 
     /// Attempts that were sent.
     pub fn started(&self) -> u32 {
-        self.0.started.load(Relaxed)
+        self.counts.started.load(Relaxed)
     }
 
     /// Attempts that the provider may bill although no answer, and so no usage, arrived: those that timed out, broke
     /// off, or were dropped while they ran. While a call runs, its own attempt counts too.
     pub fn maybe_billed(&self) -> u32 {
-        self.started().saturating_sub(self.0.settled.load(Relaxed))
+        self.started().saturating_sub(self.counts.settled.load(Relaxed))
     }
 }
 
@@ -59,7 +128,7 @@ impl Attempt {
     pub(super) fn start() -> Self {
         let log = LOG.try_with(Clone::clone).ok();
         if let Some(log) = &log {
-            log.0.started.fetch_add(1, Relaxed);
+            log.counts.started.fetch_add(1, Relaxed);
         }
         Self(log)
     }
@@ -67,7 +136,7 @@ impl Attempt {
     /// It was answered, or it surely cost nothing.
     pub(super) fn settle(self) {
         if let Some(log) = &self.0 {
-            log.0.settled.fetch_add(1, Relaxed);
+            log.counts.settled.fetch_add(1, Relaxed);
         }
     }
 }

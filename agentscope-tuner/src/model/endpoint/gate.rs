@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{sync::Semaphore, time::Instant};
 
-use super::limiter::Limiter;
+use super::{attempts::Wait, limiter::Limiter};
 use crate::error::{Error, ErrorKind, ModelFailure, Result};
 
 /// Shared by all models of one endpoint and key.
@@ -80,7 +80,7 @@ impl Gate {
         let permit = match self.places.try_acquire() {
             Ok(permit) => permit,
             Err(_) => {
-                let _queued = Queued::new(&self.waiting);
+                let (_queued, _wait) = (Queued::new(&self.waiting), Wait::begin());
                 // The gate never closes its semaphore.
                 self.places
                     .acquire()

@@ -11,7 +11,7 @@ mod shared;
 mod span;
 mod stream;
 
-pub use attempts::AttemptLog;
+pub use attempts::{AttemptLog, Waits};
 pub use retry::Retry;
 pub use shared::{EndpointStatus, statuses};
 
@@ -28,7 +28,7 @@ use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
 use self::{
-    attempts::Attempt,
+    attempts::{Attempt, Wait},
     gate::{Gate, Place},
 };
 use super::{ChatModel, ChatRequest, ChatResponse, ChatStream, ModelId};
@@ -104,6 +104,7 @@ impl Endpoint {
             };
             tracing::debug!(failed, ?wait, %error, "trying again");
             self.gate.retries.fetch_add(1, Relaxed);
+            let _wait = Wait::begin();
             tokio::time::sleep(wait).await;
         }
     }

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::{CallWatch, ChatResponse, Price},
+    model::{
+        ChatResponse, Price,
+        endpoint::{AttemptLog, Waits},
+    },
     rollout::{
         budget::{Allowance, Bound, Budget, Owner, Reservation},
         models::PricedModel,
@@ -57,7 +60,7 @@ impl Ledger {
         key: Key,
         prepared: &Prepared<'_>,
         model: &PricedModel,
-        watch: &CallWatch,
+        waits: &Waits,
     ) -> Result<Answer> {
         let flight = match self.cache.find(key) {
             Found::Stored => return self.recall(key).await,
@@ -67,7 +70,7 @@ impl Ledger {
         let response = flight
             .get_or_try_init(|| async {
                 cached = false;
-                self.pay(key, prepared, model, watch).await
+                self.pay(key, prepared, model, waits).await
             })
             .await?;
         Ok(Answer { response: Arc::clone(response), cached })
@@ -88,49 +91,31 @@ impl Ledger {
         key: Key,
         prepared: &Prepared<'_>,
         model: &PricedModel,
-        watch: &CallWatch,
+        waits: &Waits,
     ) -> Result<Arc<ChatResponse>> {
         if self.closing.is_cancelled() {
             return Err(Error::new(ErrorKind::Cancelled, "the run is being stopped"));
         }
+        let bound = prepared.bound(model.price.as_ref());
         let bounded = self.budget.allowance().needs_bounds();
-        let bound = if bounded { prepared.bound(model.price.as_ref()) } else { Bound::default() };
-        let reservation = self.budget.reserve(bound).await?;
-        let payment = Payment { ledger: self, model, reservation: Some(reservation) };
-        let doubtful = watch.doubtful();
-        let result = model.model.client().chat_watched(&prepared.request, watch).await;
-        self.charge_doubtful(watch.doubtful() - doubtful, prepared, model).await?;
-        match result {
-            Ok(response) => self.keep(key, prepared, response, payment, bound),
+        let reservation = self.budget.reserve(if bounded { bound } else { Bound::default() }).await?;
+        let log = AttemptLog::new(waits.clone());
+        let mut payment = Payment {
+            ledger: self,
+            model,
+            bound,
+            log: log.clone(),
+            refused: false,
+            reservation: Some(reservation),
+        };
+        match log.watch(model.model.client().chat(&prepared.request)).await {
+            Ok(response) => self.keep(key, prepared, response, payment),
             Err(error) => {
-                if matches!(error.kind(), ErrorKind::Model(failure) if failure.may_be_billed()) {
-                    drop(payment);
-                } else {
-                    payment.cancel();
-                }
+                payment.refused =
+                    !matches!(error.kind(), ErrorKind::Model(failure) if failure.may_be_billed());
                 Err(error)
             }
         }
-    }
-
-    /// Attempts that were retried although they may have been billed: counted at their upper bound.
-    async fn charge_doubtful(
-        &self,
-        attempts: u32,
-        prepared: &Prepared<'_>,
-        model: &PricedModel,
-    ) -> Result<()> {
-        for _ in 0..attempts {
-            let bound = prepared.bound(model.price.as_ref());
-            let spent = match self.budget.reserve(bound).await {
-                Ok(reservation) => reservation.forfeit(),
-                // Nothing is left to set aside; the charge is kept all the same.
-                Err(_) => Spent { calls: 1, usage: bound.usage, usd: bound.usd, ..Spent::default() },
-            };
-            let spent = unpriced_without(model.price.as_ref(), spent);
-            self.store.put_charge(model.model.id().to_string(), spent)?;
-        }
-        Ok(())
     }
 
     fn keep(
@@ -139,9 +124,8 @@ impl Ledger {
         prepared: &Prepared<'_>,
         response: ChatResponse,
         payment: Payment<'_>,
-        bound: Bound,
     ) -> Result<Arc<ChatResponse>> {
-        let model = payment.model;
+        let Payment { model, bound, .. } = payment;
         let spent = spent_on(&response, model.price.as_ref());
         // Tokens that the provider did not report are counted at their upper bound.
         let counted = if response.usage.is_some() {
@@ -165,12 +149,16 @@ impl Ledger {
     }
 }
 
-/// A call under way. Dropped before its answer came (a time limit, an abort), it may have been billed: the whole
-/// reservation is then paid and noted.
+/// A call under way. What was sent without an answer (time-outs, a broken connection, a rollout dropped by its time
+/// limit) may have been billed: when this is dropped, each such attempt is paid at its upper bound, and noted.
 struct Payment<'a> {
     ledger: &'a Ledger,
     model: &'a PricedModel,
-    /// `None` once it is clear what the call cost.
+    bound: Bound,
+    log: AttemptLog,
+    /// The endpoint said no: that attempt cost nothing.
+    refused: bool,
+    /// `None` once the answer is paid.
     reservation: Option<Reservation>,
 }
 
@@ -181,18 +169,33 @@ impl Payment<'_> {
         }
     }
 
-    /// The endpoint refused: nothing was billed.
-    fn cancel(mut self) {
-        self.reservation = None;
+    /// Attempts that may have been billed without an answer.
+    fn unanswered(&self) -> u32 {
+        match self.log.started() {
+            // A client without retries of its own keeps no log.
+            0 => u32::from(self.reservation.is_some() && !self.refused),
+            _ => self.log.maybe_billed(),
+        }
+    }
+
+    fn note(&self, spent: Spent) {
+        let model = self.model.model.id().to_string();
+        if let Err(error) = self.ledger.store.put_charge(model, spent) {
+            tracing::error!(error = error.chain(), "a possible charge could not be noted");
+        }
     }
 }
 
 impl Drop for Payment<'_> {
     fn drop(&mut self) {
-        let Some(reservation) = self.reservation.take() else { return };
-        let spent = unpriced_without(self.model.price.as_ref(), reservation.forfeit());
-        if let Err(error) = self.ledger.store.put_charge(self.model.model.id().to_string(), spent) {
-            tracing::error!(error = error.chain(), "a possible charge could not be noted");
+        for _ in 0..self.unanswered() {
+            let unpriced_calls = u64::from(self.model.price.is_none());
+            let spent = Spent { unpriced_calls, ..self.bound.as_spent() };
+            self.note(spent);
+            match self.reservation.take() {
+                Some(reservation) => reservation.settle(spent),
+                None => self.ledger.budget.charge(spent),
+            }
         }
     }
 }
@@ -207,8 +210,4 @@ pub(super) fn spent_on(response: &ChatResponse, price: Option<&Price>) -> Spent 
         usd: cost.unwrap_or_default(),
         unpriced_calls: u64::from(cost.is_none()),
     }
-}
-
-fn unpriced_without(price: Option<&Price>, spent: Spent) -> Spent {
-    Spent { unpriced_calls: u64::from(price.is_none()), ..spent }
 }

@@ -3,11 +3,12 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use crate::{
     error::{Error, ErrorKind},
-    model::CallWatch,
+    model::endpoint::Waits,
     rollout::{budget::Budget, record::CallRef, store::Key},
     workflow::Meter,
 };
@@ -20,7 +21,7 @@ pub(crate) struct Scope {
     /// What this rollout may use, cached calls included, so that a resumed rollout stops where it did before.
     pub(super) budget: Arc<Budget>,
     pub(super) meter: Arc<Meter>,
-    pub(super) watch: CallWatch,
+    pub(super) waits: Waits,
     state: Mutex<State>,
 }
 
@@ -33,8 +34,8 @@ struct State {
 
 impl Scope {
     pub(crate) fn new(attempt: u32, seed: u64, budget: Arc<Budget>) -> Arc<Self> {
-        let (meter, watch, state) = Default::default();
-        Arc::new(Self { attempt, seed, budget, meter, watch, state })
+        let (meter, waits, state) = Default::default();
+        Arc::new(Self { attempt, seed, budget, meter, waits, state })
     }
 
     pub(crate) fn meter(&self) -> &Arc<Meter> {
@@ -45,8 +46,14 @@ impl Scope {
         self.seed
     }
 
-    pub(crate) fn watch(&self) -> &CallWatch {
-        &self.watch
+    /// How long its calls waited, instead of working.
+    pub(crate) fn waited(&self) -> Duration {
+        self.waits.total()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.waits
     }
 
     /// The calls that were answered, in the order in which they were made.

@@ -78,9 +78,7 @@ impl Store {
             statement.query_row([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
         })?;
         row.map(|(model, request, response)| {
-            // The request is stored as it was hashed: with what only the cache knows around it.
-            let request: KeyedRequest = parse(&request)?;
-            Ok(StoredCall { model, request: request.request, response: parse(&response)? })
+            Ok(StoredCall { model, request: parse(&request)?, response: parse(&response)? })
         })
         .transpose()
     }
@@ -113,12 +111,6 @@ impl Store {
     fn reader(&self) -> MutexGuard<'_, Connection> {
         self.0.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The part of a stored request that readers want.
-#[derive(serde::Deserialize)]
-struct KeyedRequest {
-    request: ChatRequest,
 }
 
 fn parse<T: DeserializeOwned>(json: &str) -> Result<T> {
