@@ -1,6 +1,9 @@
 //! What an agent can call.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
+use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -21,8 +24,21 @@ pub trait Tool: Send + Sync {
     /// Name, description and JSON schema of the arguments.
     fn spec(&self) -> ToolSpec;
 
-    /// Calls the tool with arguments that the model wrote.
+    /// Calls the tool with arguments that the model wrote: a JSON object that may not fit the schema.
+    ///
+    /// # Errors
+    /// Whatever the model should read instead of an answer, so that it can try something else.
     fn call(&self, input: Value) -> BoxFuture<'static, Result<ToolOutput>>;
+}
+
+impl<T: Tool + ?Sized> Tool for Arc<T> {
+    fn spec(&self) -> ToolSpec {
+        (**self).spec()
+    }
+
+    fn call(&self, input: Value) -> BoxFuture<'static, Result<ToolOutput>> {
+        (**self).call(input)
+    }
 }
 
 /// A function under `#[tool]`, as registered.
@@ -80,6 +96,22 @@ pub fn parse_arguments<T: DeserializeOwned>(input: &Value) -> Result<T> {
     })
 }
 
+/// JSON schema of a tool's arguments, an object that needs no other document.
+pub fn arguments_schema<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.meta_schema = None;
+        // Some providers do not follow references.
+        settings.inline_subschemas = true;
+    });
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    // The title is the name of a generated type.
+    schema.remove("title");
+    // Some providers refuse an object that lists no properties.
+    let object = schema.ensure_object();
+    object.entry("properties").or_insert_with(|| Value::Object(serde_json::Map::new()));
+    schema.to_value()
+}
+
 /// The answer of a tool that returned `value`: a string as it is, anything else as JSON.
 ///
 /// # Errors
@@ -89,6 +121,8 @@ pub fn tool_output(value: &impl Serialize) -> Result<ToolOutput> {
         .map_err(|error| Error::new(ErrorKind::Tool, "the tool's answer is not JSON").with_source(error))?;
     let text = match json {
         Value::String(text) => text,
+        // `()`: that the call came back is all there is to say.
+        Value::Null if size_of_val(value) == 0 => "done".to_owned(),
         other => other.to_string(),
     };
     Ok(vec![Block::text(text)])
@@ -103,7 +137,7 @@ pub fn try_tool_output<T: Serialize, E: Into<BoxError>>(result: Result<T, E>) ->
         Ok(value) => tool_output(&value),
         Err(error) => {
             let error = Error::other(error);
-            Err(Error::new(ErrorKind::Tool, error.chain()).with_source(error))
+            Err(Error::new(ErrorKind::Tool, error.to_string()).with_source(error))
         }
     }
 }
@@ -131,11 +165,16 @@ mod tests {
         assert_eq!(tool_output(&"ok").unwrap(), [Block::text("ok")]);
         assert_eq!(tool_output(&3.0).unwrap(), [Block::text("3.0")]);
         assert_eq!(tool_output(&json!([1])).unwrap(), [Block::text("[1]")]);
+        assert_eq!(tool_output(&()).unwrap(), [Block::text("done")]);
+        assert_eq!(tool_output(&None::<u8>).unwrap(), [Block::text("null")]);
     }
 
     #[test]
     fn a_failing_tool_says_why() {
         let error = try_tool_output::<(), _>(Err("no network")).unwrap_err();
-        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Tool, "no network"));
+        assert_eq!((error.kind(), error.chain().as_str()), (ErrorKind::Tool, "no network"));
+        let cause = Error::new(ErrorKind::Io, "cannot look up").with_source("no network");
+        let error = try_tool_output::<(), _>(Err(cause)).unwrap_err();
+        assert_eq!(error.chain(), "cannot look up: no network");
     }
 }
