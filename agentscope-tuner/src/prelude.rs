@@ -1,5 +1,6 @@
 //! What a program that defines workflows needs: `use agentscope_tuner::prelude::*;`.
 
+pub use agentscope_tuner_macros::{judge, tool, workflow};
 pub use schemars::JsonSchema;
 pub use serde::{Deserialize, Serialize};
 

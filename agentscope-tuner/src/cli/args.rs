@@ -16,7 +16,7 @@ pub(super) struct Cli {
 }
 
 /// Flags of every verb.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Common options")]
 pub(super) struct Common {
     /// The configuration; tuner.toml of this directory or of the package when not given
@@ -126,7 +126,9 @@ impl Common {
         let number = |key: &'static str, value: Option<u64>| {
             value.map(|value| Override::new(key, i64::try_from(value).unwrap_or(i64::MAX)))
         };
-        let text = |key: &'static str, value: &Option<String>| value.as_ref().map(|value| Override::new(key, value.as_str()));
+        let text = |key: &'static str, value: &Option<String>| {
+            value.as_ref().map(|value| Override::new(key, value.as_str()))
+        };
         let flags = [
             text("workflow", &self.workflow),
             text("judge", &self.judge),

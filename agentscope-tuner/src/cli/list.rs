@@ -72,7 +72,9 @@ fn shortened(text: &str) -> String {
 
 fn datasets(config: &Config) -> impl Iterator<Item = (&'static str, &DatasetTable)> {
     let tables = &config.file.dataset;
-    [("train", &tables.train), ("eval", &tables.eval)].into_iter().filter_map(|(name, table)| Some((name, table.as_ref()?)))
+    [("train", &tables.train), ("eval", &tables.eval)]
+        .into_iter()
+        .filter_map(|(name, table)| Some((name, table.as_ref()?)))
 }
 
 fn described(table: &DatasetTable) -> String {
@@ -85,7 +87,9 @@ fn as_json(registry: &Registry, config: &Config) -> Value {
     let meta = |meta: Meta, slots: &[SlotSpec]| {
         let slots: Vec<_> = slots
             .iter()
-            .map(|slot| json!({"name": slot.name, "role": slot.role, "type": slot.type_name, "doc": slot.doc}))
+            .map(
+                |slot| json!({"name": slot.name, "role": slot.role, "type": slot.type_name, "doc": slot.doc}),
+            )
             .collect();
         let place = meta.location;
         json!({"name": meta.name, "doc": meta.doc, "module": meta.module, "file": place.file, "line": place.line, "slots": slots})

@@ -12,7 +12,7 @@ mod tune;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use args::{Cli, Common, Verb};
+use args::{Cli, Verb};
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::{

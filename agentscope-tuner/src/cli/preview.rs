@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    dataset::{Dataset, Preview},
+    dataset::{Column, Dataset, Preview},
     error::Result,
     tuner::open_dataset,
 };
@@ -27,9 +27,10 @@ pub(super) fn preview(config: &Config, common: &Common, wanted: &Wanted) -> Resu
     match common.format {
         Format::Text => show::line(&as_text(&preview)),
         Format::Json => {
-            let rows: Vec<_> = preview.rows.iter().map(|row| json!({"id": row.id, "value": row.value})).collect();
+            let rows: Vec<_> =
+                preview.rows.iter().map(|row| json!({"id": row.id, "value": row.value})).collect();
             let columns: Vec<_> =
-                preview.columns.iter().map(|column| json!({"name": column.name, "type": column.to_string()})).collect();
+                preview.columns.iter().map(|column| json!({"name": column.name, "types": types(column), "nullable": column.nullable})).collect();
             let splits: Vec<_> = preview
                 .splits
                 .iter()
@@ -57,10 +58,15 @@ fn dataset(config: &Config, wanted: &Wanted) -> Result<Dataset> {
     open_dataset(config, table)
 }
 
+fn types(column: &Column) -> Vec<String> {
+    column.types.iter().map(ToString::to_string).collect()
+}
+
 fn as_text(preview: &Preview) -> String {
     let mut text = String::from("columns\n");
     for column in &preview.columns {
-        text += &format!("    {column}\n");
+        let or_null = if column.nullable { " or null" } else { "" };
+        text += &format!("    {}: {}{or_null}\n", column.name, types(column).join(" or "));
     }
     text += "splits\n";
     for split in &preview.splits {

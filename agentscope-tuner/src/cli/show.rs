@@ -35,8 +35,9 @@ pub(super) fn error(error: &Error) {
 
 /// A result for machines.
 pub(super) fn json(value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|error| Error::new(ErrorKind::Other, "the result cannot be written as JSON").with_source(error))?;
+    let text = serde_json::to_string_pretty(value).map_err(|error| {
+        Error::new(ErrorKind::Other, "the result cannot be written as JSON").with_source(error)
+    })?;
     line(&text);
     Ok(())
 }

@@ -143,8 +143,10 @@ pub struct RunTable {
 pub(super) fn read(table: toml::Table, name: &str) -> Result<File> {
     let mut unknown = Vec::new();
     let file = serde_ignored::deserialize(toml::Value::Table(table), |path| unknown.push(path.to_string()));
-    let unknown: Vec<_> =
-        unknown.iter().map(|key| format!("{name}: `{key}` is unknown; remove it or correct its spelling")).collect();
+    let unknown: Vec<_> = unknown
+        .iter()
+        .map(|key| format!("{name}: `{key}` is unknown; remove it or correct its spelling"))
+        .collect();
     match (file, unknown.as_slice()) {
         (Ok(file), []) => Ok(file),
         (Ok(_), faults) => Err(Error::new(ErrorKind::Config, faults.join("\n"))),

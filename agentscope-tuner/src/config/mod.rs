@@ -12,7 +12,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use file::{BudgetTable, DatasetTable, DatasetsTable, File, LimitsTable, RunTable, SelectTable, StrategyTable};
+pub use file::{
+    BudgetTable, DatasetTable, DatasetsTable, File, LimitsTable, RunTable, SelectTable, StrategyTable,
+};
 pub use overrides::Override;
 
 use crate::{
@@ -66,8 +68,9 @@ impl Config {
             Error::new(ErrorKind::Config, format!("{name} is not TOML: {}", error.to_string().trim_end()))
         })?;
         overrides::apply(&mut table, overrides)?;
-        let snapshot = toml::to_string(&table)
-            .map_err(|error| Error::new(ErrorKind::Config, "the settings cannot be written").with_source(error))?;
+        let snapshot = toml::to_string(&table).map_err(|error| {
+            Error::new(ErrorKind::Config, "the settings cannot be written").with_source(error)
+        })?;
         let file = file::read(table, name)?;
         check::ranges(&file, name)?;
         Ok(Self { file, directory, snapshot, path: None })

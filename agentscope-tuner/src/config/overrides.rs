@@ -29,7 +29,10 @@ impl Override {
             .filter_map(|(name, text)| Some((name.strip_prefix(PREFIX)?.to_lowercase(), text)))
             .collect();
         found.sort();
-        found.into_iter().map(|(name, text)| Self { path: env_path(&name), value: read_value(&text) }).collect()
+        found
+            .into_iter()
+            .map(|(name, text)| Self { path: env_path(&name), value: read_value(&text) })
+            .collect()
     }
 }
 
@@ -38,7 +41,9 @@ impl FromStr for Override {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
-            Some((path, value)) if !path.trim().is_empty() => Ok(Self::new(path.trim(), read_value(value.trim()))),
+            Some((path, value)) if !path.trim().is_empty() => {
+                Ok(Self::new(path.trim(), read_value(value.trim())))
+            }
             _ => Err("write it as KEY=VALUE, such as budget.usd=2 or slots.solve.model=strong".to_owned()),
         }
     }

@@ -5,6 +5,7 @@ use secrecy::SecretString;
 
 use super::{
     Model, ModelSpec,
+    endpoint::{Concurrency, Endpoint, Retry},
     http::{ApiKey, Target},
     openai::OpenAi,
     provider::{Preset, Protocol},
@@ -18,6 +19,9 @@ pub(super) fn client(spec: &ModelSpec, given: Option<SecretString>, env: &Env<'_
     let Some(preset) = Preset::find(&spec.provider) else {
         return Err(Error::new(ErrorKind::Config, format!("provider `{}` is unknown", spec.provider)));
     };
+    let retry = Retry { max: spec.max_retries.unwrap_or(Retry::default().max), ..Retry::default() };
+    let otherwise = if preset.base_url.is_empty() { Concurrency::Unlimited } else { Concurrency::Adaptive };
+    let concurrency = spec.concurrency.map_or(otherwise, Concurrency::Fixed);
     let takes_seed = spec.seed.unwrap_or(preset.takes_seed);
     let headers: Vec<_> = spec.headers.clone().into_iter().collect();
     let target = |key| Target {
@@ -33,9 +37,10 @@ pub(super) fn client(spec: &ModelSpec, given: Option<SecretString>, env: &Env<'_
     match preset.protocol {
         Protocol::OpenAi(dialect) => {
             let dialect = preset.dialect_at(dialect, spec.base_url.is_some());
-            Ok(Model::new(OpenAi::new(target(key(spec, preset, given, env)?), dialect, takes_seed)?))
+            let client = OpenAi::new(target(key(spec, preset, given, env)?), dialect, takes_seed)?;
+            Ok(Model::new(Endpoint::new(client, concurrency, retry)))
         }
-        Protocol::Scripted => Ok(Model::new(Scripted::from_spec(spec)?)),
+        Protocol::Scripted => Ok(Model::new(Endpoint::new(Scripted::from_spec(spec)?, concurrency, retry))),
         Protocol::Anthropic | Protocol::Gemini | Protocol::Cassette => {
             Err(Error::new(ErrorKind::Config, format!("provider `{}` is not built in", preset.name)))
         }

@@ -2,6 +2,7 @@
 
 mod build;
 mod builder;
+pub mod endpoint;
 mod http;
 mod json;
 mod openai;

@@ -208,7 +208,8 @@ fn is_event_stream(value: &HeaderValue) -> bool {
 /// [`ErrorKind::Config`] says what is wrong with it.
 pub(crate) fn base_url(text: &str) -> Result<Url> {
     let wrong = |why: &str| Error::new(ErrorKind::Config, format!("base-url `{}` {why}", without_user(text)));
-    let mut url = Url::parse(text).map_err(|error| wrong("is no URL").with_source(error))?;
+    let mut url = Url::parse(text)
+        .map_err(|error| wrong("is no URL that starts with http:// or https://").with_source(error))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
         return Err(wrong("must start with http:// or https:// and a host"));
     }

@@ -39,7 +39,6 @@ fn mix(start: u64, counter: u64) -> u64 {
 }
 
 /// A number below `n`, from 64 random bits (Lemire 2019, without the rejection: `n` is far below 2^64).
-#[expect(clippy::cast_possible_truncation, reason = "the high half of the product is below n")]
 fn index(bits: u64, n: u64) -> u64 {
     ((u128::from(bits) * u128::from(n)) >> 64) as u64
 }

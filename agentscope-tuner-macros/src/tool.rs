@@ -1,0 +1,94 @@
+//! The code of `#[tool]`.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::{LitStr, Path, ReturnType, Type};
+
+use crate::{
+    component::{Component, bare},
+    expand::{call, local, meta},
+};
+
+/// Implements `FunctionTool`.
+pub(crate) fn implementation(component: &Component, private: &Path) -> TokenStream {
+    let name = component.ident();
+    let (arguments, meta, run) =
+        (arguments(component, private), meta(component, private), run(component, private));
+    quote! {
+        #arguments
+
+        #[automatically_derived]
+        impl #private::FunctionTool for #name {
+            const ENTRY: #private::ToolEntry = #private::ToolEntry {
+                meta: #meta,
+                parameters: || {
+                    static __SCHEMA: #private::std::sync::LazyLock<#private::serde_json::Value> =
+                        #private::std::sync::LazyLock::new(#private::arguments_schema::<__Arguments>);
+                    #private::std::clone::Clone::clone(&*__SCHEMA)
+                },
+                call: #run,
+            };
+        }
+    }
+}
+
+/// A struct of the arguments, which reads them and describes itself to the model.
+fn arguments(component: &Component, private: &Path) -> TokenStream {
+    let fields = component.parameters.iter().filter_map(|parameter| {
+        let (name, ty) = (parameter.ident()?, parameter.owned().ty(private));
+        let docs = &parameter.doc.0;
+        Some(quote!(#(#[doc = #docs])* #name: #ty))
+    });
+    let [serde, schemars] = ["serde", "schemars"].map(|krate| crate_path(private, krate));
+    quote! {
+        #[derive(#private::serde::Deserialize, #private::schemars::JsonSchema)]
+        #[serde(crate = #serde, deny_unknown_fields)]
+        #[schemars(crate = #schemars)]
+        struct __Arguments { #(#fields),* }
+    }
+}
+
+/// The path of a crate in `private`, as the derives want it.
+fn crate_path(private: &Path, krate: &str) -> LitStr {
+    let path = quote!(#private).to_string().replace(' ', "");
+    LitStr::new(&format!("{path}::{krate}"), proc_macro2::Span::call_site())
+}
+
+fn run(component: &Component, private: &Path) -> TokenStream {
+    let name = component.ident();
+    let [input, arguments] = ["input", "arguments"].map(local);
+    let passed = component.parameters.iter().filter_map(|parameter| {
+        let field = parameter.ident()?;
+        Some(parameter.owned().passed(&quote!(#arguments.#field)))
+    });
+    let call = call(component, &passed.collect::<Vec<_>>());
+    let output = &component.function.signature.output;
+    let answer = match output {
+        ReturnType::Type(_, ty) if is_result(ty) => {
+            quote_spanned!(span(output)=> #private::try_tool_output(#call))
+        }
+        _ => quote_spanned!(span(output)=> #private::tool_output(&#call)),
+    };
+    quote_spanned! {name.span()=>
+        |#input| #private::std::boxed::Box::pin(async move {
+            let #arguments = #private::parse_arguments::<__Arguments>(&#input)?;
+            #answer
+        })
+    }
+}
+
+fn span(output: &ReturnType) -> proc_macro2::Span {
+    use syn::spanned::Spanned;
+    match output {
+        ReturnType::Type(_, ty) => ty.span(),
+        ReturnType::Default => proc_macro2::Span::call_site(),
+    }
+}
+
+/// Whether the type is called `Result`, as that of `std` and the aliases of most crates are.
+fn is_result(ty: &Type) -> bool {
+    match bare(ty) {
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == "Result"),
+        _ => false,
+    }
+}

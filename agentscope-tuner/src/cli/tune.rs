@@ -1,0 +1,207 @@
+//! `eval` and `select`: a strategy over the evaluation rows, kept in a run directory.
+
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    INTERRUPTED,
+    args::{Common, Format},
+    progress, show, usage,
+};
+use crate::{
+    candidate::Candidate,
+    config::Config,
+    error::{Error, ErrorKind, Result},
+    registry::Registry,
+    report,
+    rollout::{Engine, Store, Task},
+    strategy::{Evaluation, ModelSelection, Outcome, Strategy},
+    tuner::{RunDir, Session, evaluation_tasks},
+    workflow::SlotRole,
+};
+
+/// What was asked for; kept with the run, so that `resume` can ask for it again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Command {
+    Eval { repeats: u32 },
+    Select { slot: Option<String>, candidates: Vec<String>, repeats: Option<u32> },
+}
+
+impl Command {
+    fn verb(&self) -> &'static str {
+        match self {
+            Self::Eval { .. } => "eval",
+            Self::Select { .. } => "select",
+        }
+    }
+
+    /// The strategy, and the candidates that it may run.
+    pub(super) fn strategy(
+        &self,
+        config: &Config,
+        session: &Session<'_>,
+    ) -> Result<(Box<dyn Strategy>, Vec<Candidate>)> {
+        match self {
+            Self::Eval { repeats } => {
+                let evaluation = Evaluation { repeats: *repeats, ..Evaluation::default() };
+                let candidates = vec![evaluation.candidate.clone()];
+                Ok((Box::new(evaluation), candidates))
+            }
+            Self::Select { slot, candidates, repeats } => {
+                let table = config.file.strategy.select.as_ref();
+                let slot = slot.as_deref().or(table.and_then(|table| table.slot.as_deref()));
+                let slot = session.slot(SlotRole::Model, slot)?;
+                let names = match (candidates.as_slice(), table.map(|table| table.candidates.as_slice())) {
+                    ([], None | Some([])) => config.file.models.keys().cloned().collect(),
+                    ([], Some(configured)) => configured.to_vec(),
+                    (given, _) => given.to_vec(),
+                };
+                let mut selection = ModelSelection::of_models(&slot, names);
+                selection.repeats = repeats.or(table.and_then(|table| table.repeats)).unwrap_or(1);
+                let candidates = selection.candidates.clone();
+                Ok((Box::new(selection), candidates))
+            }
+        }
+    }
+}
+
+/// Keys of the store's facts.
+const COMMAND: &str = "command";
+const CONFIG: &str = "config";
+const DIRECTORY: &str = "directory";
+const LIMIT: &str = "limit";
+
+/// Begins a new run.
+pub(super) fn start(
+    registry: &Registry,
+    config: &Config,
+    common: &Common,
+    command: &Command,
+) -> Result<ExitCode> {
+    // Everything that can be wrong is found before a directory is made.
+    let drive = Drive::prepare(registry, config, common, command)?;
+    let dir = RunDir::create(&Session::runs(config), command.verb())?;
+    let store = Store::open(dir.store())?;
+    remember(&store, config, common, command)?;
+    drive.run(&dir, store)
+}
+
+/// Continues the run in `dir`.
+pub(super) fn proceed(registry: &Registry, common: &Common, dir: &RunDir) -> Result<ExitCode> {
+    let store = Store::open(dir.store())?;
+    let fact = |key: &str| {
+        store.meta(key)?.ok_or_else(|| {
+            let message = format!("{} was killed before it began: start it again", dir.path().display());
+            Error::new(ErrorKind::Store, message)
+        })
+    };
+    let command: Command = serde_json::from_str(&fact(COMMAND)?).map_err(|error| {
+        Error::new(ErrorKind::Store, "the run's command cannot be read").with_source(error)
+    })?;
+    let name = format!("the configuration of {}", dir.path().display());
+    let config = Config::parse(&fact(CONFIG)?, &name, fact(DIRECTORY)?.into(), &common.overrides())?;
+    let common = &Common { limit: fact(LIMIT)?.parse().ok(), ..common.clone() };
+    Drive::prepare(registry, &config, common, &command)?.run(dir, store)
+}
+
+fn remember(store: &Store, config: &Config, common: &Common, command: &Command) -> Result<()> {
+    let json = serde_json::to_string(command)
+        .map_err(|error| Error::new(ErrorKind::Store, "the command cannot be kept").with_source(error))?;
+    let directory = std::path::absolute(&config.directory).unwrap_or_else(|_| config.directory.clone());
+    let directory = if config.directory == Path::new("") { std::env::current_dir()? } else { directory };
+    store.put_meta(COMMAND, &json)?;
+    store.put_meta(CONFIG, &config.snapshot)?;
+    store.put_meta(DIRECTORY, &directory.to_string_lossy())?;
+    store.put_meta(LIMIT, &common.limit.map(|limit| limit.to_string()).unwrap_or_default())?;
+    store.flush_blocking()
+}
+
+/// A command with all that it needs.
+struct Drive<'a> {
+    config: &'a Config,
+    common: &'a Common,
+    session: Session<'a>,
+    strategy: Box<dyn Strategy>,
+    candidates: Vec<Candidate>,
+    tasks: Vec<Arc<Task>>,
+}
+
+impl<'a> Drive<'a> {
+    fn prepare(
+        registry: &'a Registry,
+        config: &'a Config,
+        common: &'a Common,
+        command: &Command,
+    ) -> Result<Self> {
+        let session = Session::prepare(registry, config)?;
+        let (strategy, candidates) = command.strategy(config, &session)?;
+        let limit = common.limit.and_then(|limit| usize::try_from(limit).ok());
+        if limit == Some(0) {
+            return Err(usage("--limit is 0, but must be at least 1"));
+        }
+        let tasks = evaluation_tasks(config, limit)?;
+        Ok(Self { config, common, session, strategy, candidates, tasks })
+    }
+
+    fn run(self, dir: &RunDir, store: Store) -> Result<ExitCode> {
+        let stop = CancellationToken::new();
+        let models = self.session.models(&self.candidates)?;
+        let engine = self.session.engine(models, store, stop.clone())?;
+        self.tasks.iter().try_for_each(|task| engine.check_task(task))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let outcome = runtime.block_on(self.watched(&engine, &stop))?;
+        let json = serde_json::to_string_pretty(&outcome)?;
+        let path = dir.write_outcome(&json)?;
+        match self.common.format {
+            Format::Json => show::line(&json),
+            Format::Text => {
+                show::line(&report::table(&outcome));
+                show::line(&report::spending(&engine.spent()));
+                show::line(&format!("kept in {}", path.display()));
+            }
+        }
+        Ok(exit_code(&outcome, &stop, dir))
+    }
+
+    /// Runs the strategy; meanwhile shows the progress, and stops on Ctrl-C or when the time is up.
+    async fn watched(&self, engine: &Engine, stop: &CancellationToken) -> Result<Outcome> {
+        let time = self.config.file.budget.time.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let outcome = tokio::select! {
+            outcome = self.strategy.run(engine, &self.tasks) => outcome,
+            never = progress::show(engine) => match never {},
+            never = stop_when(stop, time) => match never {},
+        };
+        progress::done(engine);
+        outcome
+    }
+}
+
+/// Stops the run on the first Ctrl-C, leaves at once on the second.
+async fn stop_when(stop: &CancellationToken, time: Option<Duration>) -> std::convert::Infallible {
+    let timer = async {
+        match time {
+            Some(time) => tokio::time::sleep(time).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => show::note("stopping: answers under way are waited for and kept; Ctrl-C again leaves at once"),
+        () = timer => show::note("the time of [budget] is up: answers under way are waited for and kept"),
+    }
+    stop.cancel();
+    _ = tokio::signal::ctrl_c().await;
+    std::process::exit(INTERRUPTED.into());
+}
+
+fn exit_code(outcome: &Outcome, stop: &CancellationToken, dir: &RunDir) -> ExitCode {
+    if let Some(why) = &outcome.stopped {
+        show::error(&Error::new(ErrorKind::Other, format!("the run is not complete: {why}")));
+        show::note(&format!("continue with: resume {}", dir.path().display()));
+        return if stop.is_cancelled() { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE };
+    }
+    let scored = outcome.candidates.iter().any(|summary| summary.counts.scored > 0);
+    if scored { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,55 @@
+//! From a configuration to an engine: what the command line and library users share.
+
+mod dry;
+mod run_dir;
+mod session;
+
+pub(crate) use dry::dry_models;
+pub use run_dir::RunDir;
+pub use session::Session;
+
+use std::sync::Arc;
+
+use crate::{
+    config::{Config, DatasetTable},
+    dataset::Dataset,
+    error::{Error, ErrorKind, Result},
+    rollout::Task,
+};
+
+/// The dataset that a table of the configuration describes.
+///
+/// # Errors
+/// [`ErrorKind::Dataset`] when there is none.
+pub fn open_dataset(config: &Config, table: &DatasetTable) -> Result<Dataset> {
+    let local = config.resolve(&table.path);
+    // A name on the hub is no path, so it must not be joined to the directory of the file.
+    let mut dataset = if local.exists() { Dataset::open(local) } else { Dataset::open(&table.path) }?;
+    if let Some(subset) = &table.subset {
+        dataset = dataset.subset(subset);
+    }
+    if let Some(split) = &table.split {
+        dataset = dataset.split(split);
+    }
+    if let Some(limit) = table.limit {
+        dataset = dataset.limit(limit);
+    }
+    Ok(if table.shuffle { dataset.shuffle(config.file.seed) } else { dataset })
+}
+
+/// The rows to measure on: `dataset.eval`, else `dataset.train`; at most `limit`.
+///
+/// # Errors
+/// [`ErrorKind::Config`] when neither is configured, [`ErrorKind::Dataset`] when rows cannot be read.
+pub fn evaluation_tasks(config: &Config, limit: Option<usize>) -> Result<Vec<Arc<Task>>> {
+    let tables = &config.file.dataset;
+    let table = tables.eval.as_ref().or(tables.train.as_ref()).ok_or_else(|| {
+        let message = "no dataset is configured: write `eval = { path = \"…\", split = \"test\" }` under [dataset] in tuner.toml";
+        Error::new(ErrorKind::Config, message)
+    })?;
+    let mut dataset = open_dataset(config, table)?;
+    if let Some(limit) = limit {
+        dataset = dataset.limit(table.limit.map_or(limit, |configured| configured.min(limit)));
+    }
+    dataset.rows()?.map(|row| row.map(|row| Arc::new(Task { id: row.id, value: row.value }))).collect()
+}

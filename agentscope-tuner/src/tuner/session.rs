@@ -1,0 +1,178 @@
+//! One workflow, its judge, and everything configured for them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    candidate::{Candidate, SlotPath, SlotValue},
+    config::Config,
+    error::{Error, ErrorKind, Result},
+    judge::JudgeEntry,
+    model::Usd,
+    registry::Registry,
+    rollout::{Allowance, Engine, ModelTable, Options, PricedModel, RolloutLimits, Setup, Store},
+    text::did_you_mean,
+    workflow::{SlotDefault, SlotRole, SlotSpec, WorkflowEntry},
+};
+
+/// How long a rollout may work when nothing else is said.
+const DEFAULT_TIME: Duration = Duration::from_secs(300);
+
+/// What a run is about: chosen from the registry, filled from the configuration.
+#[derive(Debug)]
+pub struct Session<'a> {
+    /// The workflow to run.
+    pub workflow: &'a WorkflowEntry,
+    /// Its judge; without one the workflow's own reward counts.
+    pub judge: Option<&'a JudgeEntry>,
+    /// Configured values of slots.
+    pub slots: BTreeMap<SlotPath, SlotValue>,
+    config: &'a Config,
+}
+
+impl<'a> Session<'a> {
+    /// Chooses workflow and judge, and reads the slots.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] when the choice is not clear, [`ErrorKind::Config`] with every slot that is wrong.
+    pub fn prepare(registry: &'a Registry, config: &'a Config) -> Result<Self> {
+        let workflow = registry.workflow(config.file.workflow.as_deref())?;
+        let judge = registry.judge(workflow, config.file.judge.as_deref())?;
+        Ok(Self { workflow, judge, slots: config.slots(registry)?, config })
+    }
+
+    /// The models that `candidates` can call, ready to be called.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] when a model is not configured, its key is missing, or money is limited and its price is
+    /// not known.
+    pub fn models(&self, candidates: &[Candidate]) -> Result<ModelTable> {
+        let mut table = ModelTable::default();
+        for name in self.model_names(candidates) {
+            table = table.with(name.clone(), self.model(&name)?);
+        }
+        Ok(table)
+    }
+
+    /// An engine over `store`.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn engine(&self, models: ModelTable, store: Store, stop: CancellationToken) -> Result<Engine> {
+        Engine::new(Setup {
+            workflow: *self.workflow,
+            judge: self.judge.copied(),
+            models,
+            slots: self.slots.clone(),
+            options: self.options(),
+            store,
+            stop,
+        })
+    }
+
+    /// The slot that `wanted` names, as `slot` or `component.slot`; without it the only one of `role`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] that lists the slots there are.
+    pub fn slot(&self, role: SlotRole, wanted: Option<&str>) -> Result<SlotPath> {
+        let fitting: Vec<_> = self.all_slots().filter(|(_, slot)| slot.role == role).collect();
+        let path = |(component, slot): &(&str, &SlotSpec)| SlotPath::new(*component, slot.name);
+        let named = |wanted: &str| {
+            let workflow_first = fitting.iter().find(|(_, slot)| slot.name == wanted);
+            fitting.iter().find(|found| path(found).to_string() == wanted).or(workflow_first)
+        };
+        let own: Vec<_> =
+            fitting.iter().filter(|(component, _)| *component == self.workflow.meta.name).collect();
+        let found = match (wanted, own.as_slice()) {
+            (Some(wanted), _) => named(wanted),
+            (None, [only]) => Some(*only),
+            (None, _) => None,
+        };
+        found.map(path).ok_or_else(|| {
+            let paths: Vec<_> = fitting.iter().map(|found| path(found).to_string()).collect();
+            let hint = did_you_mean(wanted.unwrap_or_default(), paths.iter().map(String::as_str));
+            let asked = wanted
+                .map_or("which slot?".to_owned(), |wanted| format!("there is no {role} slot `{wanted}`;"));
+            Error::new(ErrorKind::Usage, format!("{asked} choose one with --slot: {hint}"))
+        })
+    }
+
+    /// Where runs are kept.
+    pub fn runs(config: &Config) -> PathBuf {
+        config.resolve(config.file.run.directory.as_deref().unwrap_or("runs"))
+    }
+
+    fn options(&self) -> Options {
+        let file = &self.config.file;
+        let (limits, budget) = (&file.limits, &file.budget);
+        let usd = |dollars: Option<f64>| dollars.map(Usd::new);
+        let time = limits.time.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        Options {
+            seed: file.seed,
+            concurrency: file.run.concurrency.unwrap_or(Options::default().concurrency),
+            limits: RolloutLimits {
+                allowance: Allowance { calls: limits.calls, tokens: limits.tokens, usd: usd(limits.usd) },
+                time: Some(time.unwrap_or(DEFAULT_TIME)),
+            },
+            budget: Allowance { calls: budget.calls, tokens: budget.tokens, usd: usd(budget.usd) },
+        }
+    }
+
+    fn model(&self, name: &str) -> Result<PricedModel> {
+        let models = &self.config.file.models;
+        let spec = models.get(name).ok_or_else(|| {
+            let hint = did_you_mean(name, models.keys().map(String::as_str));
+            let message =
+                format!("there is no model `{name}`: add a [models.{name}] table to tuner.toml; {hint}");
+            Error::new(ErrorKind::Config, message)
+        })?;
+        let options = self.options();
+        let money = options.budget.usd.is_some() || options.limits.allowance.usd.is_some();
+        if money && spec.price.is_none() {
+            let message = format!(
+                "the price of model `{name}` is unknown, so a limit in usd cannot be kept: add `price = {{ input = …, output = … }}` to [models.{name}], or limit calls or tokens"
+            );
+            return Err(Error::new(ErrorKind::Config, message));
+        }
+        let mut spec = spec.clone();
+        spec.path = spec.path.map(|path| self.config.resolve(path));
+        let model = spec
+            .build(&|variable| std::env::var(variable).ok())
+            .map_err(|error| Error::new(error.kind(), format!("model `{name}`: {}", error.chain())))?;
+        Ok(PricedModel { model, price: spec.price, max_output_tokens: spec.max_output_tokens })
+    }
+
+    fn model_names(&self, candidates: &[Candidate]) -> BTreeSet<String> {
+        let configured = std::iter::once(&self.slots);
+        let values = candidates.iter().map(|candidate| &candidate.slots).chain(configured).flatten();
+        let own = |path: &SlotPath| self.all_slots().any(|(name, _)| name == path.component);
+        let named = values.filter(|(path, _)| own(path)).filter_map(|(_, value)| match value {
+            SlotValue::Model { name, .. } => Some(name.clone()),
+            _ => None,
+        });
+        let unset = self.all_slots().filter(|(component, slot)| {
+            let path = SlotPath::new(*component, slot.name);
+            let proposed =
+                !candidates.is_empty() && candidates.iter().all(|one| one.slots.contains_key(&path));
+            !proposed && !self.slots.contains_key(&path)
+        });
+        let defaults = unset.filter_map(|(_, slot)| match slot.default {
+            SlotDefault::Model(name) => Some(name.to_owned()),
+            _ => None,
+        });
+        named.chain(defaults).collect()
+    }
+
+    fn all_slots(&self) -> impl Iterator<Item = (&'static str, &'static SlotSpec)> {
+        let workflow = (self.workflow.meta.name, self.workflow.slots);
+        let judge = self.judge.map(|judge| (judge.meta.name, judge.slots));
+        std::iter::once(workflow)
+            .chain(judge)
+            .flat_map(|(component, slots)| slots.iter().map(move |slot| (component, slot)))
+    }
+}

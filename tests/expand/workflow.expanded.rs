@@ -1,0 +1,90 @@
+/// Solves one problem.
+pub async fn solve(task: MathTask, model: Model, system: &Prompt) -> Result<Msg> {
+    model.ask(task.question).await
+}
+#[doc(hidden)]
+#[allow(dead_code, non_camel_case_types, unreachable_pub)]
+pub struct solve {}
+#[doc(hidden)]
+#[allow(
+    deprecated,
+    non_upper_case_globals,
+    unused_qualifications,
+    clippy::absolute_paths
+)]
+const _: () = {
+    #[automatically_derived]
+    impl ::agentscope_tuner::__private::Workflow for solve {
+        type Task = MathTask;
+        type Response = <Result<
+            Msg,
+        > as ::agentscope_tuner::__private::WorkflowReturn>::Response;
+        const ENTRY: ::agentscope_tuner::__private::WorkflowEntry = ::agentscope_tuner::__private::workflow_entry::<
+            solve,
+        >(
+            ::agentscope_tuner::__private::Meta {
+                name: "solve",
+                doc: "Solves one problem.",
+                module: ::agentscope_tuner::__private::std::module_path!(),
+                location: ::agentscope_tuner::__private::Location {
+                    file: ::agentscope_tuner::__private::std::file!(),
+                    line: ::agentscope_tuner::__private::std::line!(),
+                    column: ::agentscope_tuner::__private::std::column!(),
+                },
+            },
+            &[
+                ::agentscope_tuner::__private::SlotSpec {
+                    name: "model",
+                    role: <Model as ::agentscope_tuner::__private::FromContext>::ROLE,
+                    default: {
+                        const {
+                            ::agentscope_tuner::__private::std::assert!(
+                                ::agentscope_tuner::__private::std::matches!(< Model as
+                                ::agentscope_tuner::__private::FromContext > ::ROLE,
+                                ::agentscope_tuner::__private::SlotRole::Model),
+                                "#[model] gives the default of a `Model`, but `model` is not one"
+                            )
+                        };
+                        ::agentscope_tuner::__private::SlotDefault::Model("strong")
+                    },
+                    type_name: ::agentscope_tuner::__private::std::stringify!(Model),
+                    doc: "",
+                },
+                ::agentscope_tuner::__private::SlotSpec {
+                    name: "system",
+                    role: <Prompt as ::agentscope_tuner::__private::FromContext>::ROLE,
+                    default: {
+                        const {
+                            ::agentscope_tuner::__private::std::assert!(
+                                ::agentscope_tuner::__private::std::matches!(< Prompt as
+                                ::agentscope_tuner::__private::FromContext > ::ROLE,
+                                ::agentscope_tuner::__private::SlotRole::Prompt),
+                                "#[prompt] gives the default of a `Prompt`, but `system` is not one"
+                            )
+                        };
+                        ::agentscope_tuner::__private::SlotDefault::Prompt("Be brief.")
+                    },
+                    type_name: ::agentscope_tuner::__private::std::stringify!(Prompt),
+                    doc: "How to behave.",
+                },
+            ],
+            |__task, __context| ::agentscope_tuner::__private::std::boxed::Box::pin(async move {
+                let __task = ::agentscope_tuner::__private::owned_task::<solve>(__task)?;
+                let __slot0 = <Model as ::agentscope_tuner::__private::FromContext>::from_context(
+                    &__context,
+                    "model",
+                )?;
+                let __slot1 = <Prompt as ::agentscope_tuner::__private::FromContext>::from_context(
+                    &__context,
+                    "system",
+                )?;
+                ::agentscope_tuner::__private::WorkflowReturn::produce(
+                    solve(__task, __slot0, &__slot1).await,
+                )
+            }),
+        );
+    }
+    ::agentscope_tuner::__private::inventory::submit! {
+        < solve as ::agentscope_tuner::__private::Workflow > ::ENTRY
+    }
+};

@@ -1,0 +1,87 @@
+use agentscope_tuner::{Result, judge, registry::Registry, workflow};
+use serde_json::Value;
+
+/// Echoes.
+#[workflow]
+async fn echo(task: String) -> Result<String> {
+    Ok(task)
+}
+
+mod second {
+    use agentscope_tuner::{Result, workflow};
+
+    /// Echoes too.
+    #[workflow]
+    pub(super) async fn echo(task: String) -> Result<String> {
+        Ok(task)
+    }
+}
+
+/// Measures.
+#[workflow]
+async fn length(task: &str) -> Result<usize> {
+    Ok(task.len())
+}
+
+/// For `echo` alone.
+#[judge(for = echo)]
+async fn same(task: &str, response: &str) -> bool {
+    task == response
+}
+
+/// For no workflow at all.
+#[judge]
+async fn stray(task: &u8, response: &u8) -> bool {
+    task == response
+}
+
+/// For all.
+#[judge]
+async fn anything(task: &Value, response: &Value) -> bool {
+    task == response
+}
+
+fn fault(registry: Result<Registry>) -> String {
+    registry.unwrap_err().to_string()
+}
+
+#[test]
+fn two_workflows_of_one_name_are_refused_with_both_places() {
+    let fault = fault(Registry::builder().workflow::<second::echo>().workflow::<echo>().build());
+    assert!(fault.contains("two workflows are named `echo`"), "{fault}");
+    assert_eq!(fault.matches("registry.rs:").count(), 2, "{fault}");
+    assert!(fault.contains("::second`"), "{fault}");
+}
+
+#[test]
+fn a_judge_that_fits_no_workflow_is_refused_with_the_reason() {
+    let fault = fault(Registry::builder().workflow::<echo>().judge::<stray>().build());
+    assert!(fault.contains("`stray`") && fault.contains("its task is `u8`"), "{fault}");
+}
+
+#[test]
+fn all_faults_are_listed() {
+    let faults = fault(Registry::builder().workflow::<echo>().workflow::<echo>().judge::<stray>().build());
+    assert!(faults.contains("two workflows") && faults.contains("`stray`"), "{faults}");
+    assert!(fault(Registry::builder().build()).contains("no workflow is registered"));
+}
+
+#[test]
+fn a_judge_is_found_for_each_workflow() {
+    let builder = Registry::builder().workflow::<echo>().workflow::<length>();
+    let registry = builder.judge::<same>().judge::<anything>().build().unwrap();
+    let judge = |workflow: &str| {
+        let workflow = registry.workflow(Some(workflow)).unwrap();
+        registry.judge(workflow, None).unwrap().unwrap().meta.name
+    };
+    assert_eq!((judge("echo"), judge("length")), ("same", "anything"));
+    let length = registry.workflow(Some("length")).unwrap();
+    assert!(registry.judge(length, Some("same")).unwrap_err().to_string().contains("for = echo"));
+}
+
+#[test]
+fn annotations_register_themselves() {
+    // This program holds two workflows called `echo`, which `collect` finds.
+    let fault = fault(Registry::collect());
+    assert!(fault.contains("two workflows are named `echo`"), "{fault}");
+}

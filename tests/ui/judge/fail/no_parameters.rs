@@ -1,0 +1,8 @@
+use agentscope_tuner::judge;
+
+#[judge]
+async fn right() -> bool {
+    true
+}
+
+fn main() {}

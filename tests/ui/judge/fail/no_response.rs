@@ -1,0 +1,8 @@
+use agentscope_tuner::judge;
+
+#[judge]
+async fn right(task: &str) -> bool {
+    task.is_empty()
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use agentscope_tuner::judge;
+
+#[judge(workflow = solve)]
+async fn right(task: &str, response: &str) -> bool {
+    task == response
+}
+
+fn main() {}

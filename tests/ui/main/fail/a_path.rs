@@ -1,0 +1,1 @@
+agentscope_tuner::main!(my_workflows::solve);

@@ -1,0 +1,1 @@
+agentscope_tuner::main!(components = [my_workflows]);

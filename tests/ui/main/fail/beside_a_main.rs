@@ -1,0 +1,3 @@
+agentscope_tuner::main!();
+
+fn main() {}

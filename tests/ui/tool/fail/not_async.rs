@@ -1,0 +1,9 @@
+use agentscope_tuner::tool;
+
+/// Adds one.
+#[tool]
+fn add(a: f64) -> f64 {
+    a + 1.0
+}
+
+fn main() {}

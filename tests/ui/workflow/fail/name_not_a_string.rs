@@ -1,0 +1,8 @@
+use agentscope_tuner::workflow;
+
+#[workflow(name = solver)]
+async fn solve(task: String) -> Result<String, String> {
+    Ok(task)
+}
+
+fn main() {}

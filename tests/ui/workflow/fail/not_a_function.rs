@@ -1,0 +1,6 @@
+use agentscope_tuner::workflow;
+
+#[workflow]
+struct Solve;
+
+fn main() {}

@@ -1,0 +1,9 @@
+use agentscope_tuner::{workflow, workflow::Prompt};
+
+#[workflow]
+async fn solve(task: String, #[prompt] system: Prompt) -> Result<String, String> {
+    drop(system);
+    Ok(task)
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use agentscope_tuner::workflow;
+
+struct Answer;
+
+#[workflow]
+async fn solve(task: String) -> Result<Answer, String> {
+    drop(task);
+    Ok(Answer)
+}
+
+fn main() {}
