@@ -1,5 +1,7 @@
 //! What an agent can call.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Serialize, de::DeserializeOwned};
@@ -22,8 +24,21 @@ pub trait Tool: Send + Sync {
     /// Name, description and JSON schema of the arguments.
     fn spec(&self) -> ToolSpec;
 
-    /// Calls the tool with arguments that the model wrote.
+    /// Calls the tool with arguments that the model wrote: a JSON object that may not fit the schema.
+    ///
+    /// # Errors
+    /// Whatever the model should read instead of an answer, so that it can try something else.
     fn call(&self, input: Value) -> BoxFuture<'static, Result<ToolOutput>>;
+}
+
+impl<T: Tool + ?Sized> Tool for Arc<T> {
+    fn spec(&self) -> ToolSpec {
+        (**self).spec()
+    }
+
+    fn call(&self, input: Value) -> BoxFuture<'static, Result<ToolOutput>> {
+        (**self).call(input)
+    }
 }
 
 /// A function under `#[tool]`, as registered.
@@ -122,7 +137,7 @@ pub fn try_tool_output<T: Serialize, E: Into<BoxError>>(result: Result<T, E>) ->
         Ok(value) => tool_output(&value),
         Err(error) => {
             let error = Error::other(error);
-            Err(Error::new(ErrorKind::Tool, error.chain()).with_source(error))
+            Err(Error::new(ErrorKind::Tool, error.to_string()).with_source(error))
         }
     }
 }
@@ -157,6 +172,9 @@ mod tests {
     #[test]
     fn a_failing_tool_says_why() {
         let error = try_tool_output::<(), _>(Err("no network")).unwrap_err();
-        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Tool, "no network"));
+        assert_eq!((error.kind(), error.chain().as_str()), (ErrorKind::Tool, "no network"));
+        let cause = Error::new(ErrorKind::Io, "cannot look up").with_source("no network");
+        let error = try_tool_output::<(), _>(Err(cause)).unwrap_err();
+        assert_eq!(error.chain(), "cannot look up: no network");
     }
 }
