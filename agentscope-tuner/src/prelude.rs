@@ -5,6 +5,7 @@ pub use schemars::JsonSchema;
 pub use serde::{Deserialize, Serialize};
 
 pub use crate::{
+    agent::ReActAgent,
     dataset::Dataset,
     error::{Error, ErrorKind, Result},
     judge::Reward,
