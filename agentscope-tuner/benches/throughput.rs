@@ -1,0 +1,73 @@
+//! Rollouts a second against a bare loop over reqwest, in turn, in one run: `cargo bench --bench throughput`.
+//!
+//! Criterion times both; at the end the two are run in pairs and the median of their ratios is printed.
+
+mod support;
+
+use std::time::Duration;
+
+use criterion::{Criterion, Throughput};
+use tokio::runtime::Runtime;
+
+struct Case {
+    name: &'static str,
+    delay: Duration,
+    concurrency: usize,
+    calls: usize,
+}
+
+const CASES: [Case; 2] = [
+    Case { name: "wait 20 ms, 64 at once", delay: Duration::from_millis(20), concurrency: 64, calls: 6_400 },
+    Case { name: "no wait, 256 at once", delay: Duration::ZERO, concurrency: 256, calls: 20_000 },
+];
+
+const PAIRS: usize = 7;
+
+fn main() {
+    support::serve_if_asked();
+    let runtime = Runtime::new().expect("a runtime");
+    let mut criterion = Criterion::default().configure_from_args().sample_size(10);
+    for case in &CASES {
+        let endpoint = support::Endpoint::start(case.delay);
+        time(&mut criterion, &runtime, case, &endpoint.base_url);
+        pairs(&runtime, case, &endpoint.base_url);
+    }
+    criterion.final_summary();
+}
+
+fn time(criterion: &mut Criterion, runtime: &Runtime, case: &Case, base_url: &str) {
+    let Case { name, concurrency, calls, .. } = *case;
+    let mut group = criterion.benchmark_group(name);
+    group.throughput(Throughput::Elements(calls as u64)).measurement_time(Duration::from_secs(10));
+    let repeated = |iterations: u64, run: &dyn Fn() -> Duration| (0..iterations).map(|_| run()).sum();
+    group.bench_function("bare reqwest", |bencher| {
+        bencher
+            .iter_custom(|n| repeated(n, &|| runtime.block_on(support::bare(base_url, calls, concurrency))));
+    });
+    group.bench_function("engine", |bencher| {
+        bencher.iter_custom(|n| {
+            repeated(n, &|| runtime.block_on(support::engine(base_url, calls, concurrency)))
+        });
+    });
+    group.finish();
+}
+
+fn pairs(runtime: &Runtime, case: &Case, base_url: &str) {
+    let Case { name, concurrency, calls, .. } = *case;
+    let mut rows: Vec<(f64, f64)> = (0..PAIRS)
+        .map(|_| {
+            let rate = |took: Duration| calls as f64 / took.as_secs_f64();
+            let bare = rate(runtime.block_on(support::bare(base_url, calls, concurrency)));
+            (bare, rate(runtime.block_on(support::engine(base_url, calls, concurrency))))
+        })
+        .collect();
+    let mut median = |of: fn(&(f64, f64)) -> f64| {
+        rows.sort_by(|one, other| of(one).total_cmp(&of(other)));
+        of(&rows[PAIRS / 2])
+    };
+    let (bare, engine, ratio) = (median(|row| row.0), median(|row| row.1), median(|row| row.1 / row.0));
+    println!(
+        "{name}: bare {bare:.0}/s, engine {engine:.0}/s, ratio {:.1} % (medians of {PAIRS} pairs)",
+        100.0 * ratio
+    );
+}
