@@ -58,7 +58,8 @@ impl<T: Send> Tool for Finish<T> {
     fn spec(&self) -> ToolSpec {
         ToolSpec {
             name: FINISH.into(),
-            description: "Gives the final answer and ends the work. Call it as soon as the answer is known.".into(),
+            description: "Gives the final answer and ends the work. Call it as soon as the answer is known."
+                .into(),
             parameters: self.schema.clone(),
         }
     }

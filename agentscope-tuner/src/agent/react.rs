@@ -7,7 +7,11 @@ use serde::de::DeserializeOwned;
 use tracing::{Instrument as _, Span, field};
 
 use super::{
-    FunctionTool, Memory, Tool, Toolkit, conversation::Conversation, finish::{FINISH, Finish}, toolkit::Origin, turn::Turns,
+    FunctionTool, Memory, Tool, Toolkit,
+    conversation::Conversation,
+    finish::{FINISH, Finish},
+    toolkit::Origin,
+    turn::Turns,
 };
 use crate::{
     error::{Error, ErrorKind, Limit, Result},

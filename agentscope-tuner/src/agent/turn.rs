@@ -45,7 +45,11 @@ impl Turns<'_> {
     async fn results(&self, response: &ChatResponse) -> Vec<ToolResult> {
         let cut = cut_call(response);
         let calls = response.message.tool_uses().map(|call| async move {
-            if cut.is_some_and(|cut| std::ptr::eq(cut, call)) { cut_off(call) } else { self.toolkit.call(call).await }
+            if cut.is_some_and(|cut| std::ptr::eq(cut, call)) {
+                cut_off(call)
+            } else {
+                self.toolkit.call(call).await
+            }
         });
         if self.parallel {
             return future::join_all(calls).await;

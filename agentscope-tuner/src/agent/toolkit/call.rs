@@ -46,7 +46,8 @@ impl Toolkit {
         let tool = self.find(&call.name)?;
         let running = guarded(tool, arguments(&call.input)?);
         let Some(limit) = self.time_limit else { return running.await };
-        let late = |_| Error::new(ErrorKind::Tool, format!("gave no answer within {limit:?} and was stopped"));
+        let late =
+            |_| Error::new(ErrorKind::Tool, format!("gave no answer within {limit:?} and was stopped"));
         tokio::time::timeout(limit, running).await.map_err(late)?
     }
 }
