@@ -5,7 +5,7 @@ mod refusal;
 mod retry_after;
 mod secret;
 
-pub(crate) use failure::Site;
+pub(crate) use failure::{Site, shape};
 pub(crate) use secret::ApiKey;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
@@ -146,7 +146,9 @@ impl Transport {
     /// A request that posts `body`, written once, straight from what it borrows.
     pub(crate) fn request(&self, url: &Url, body: &impl Serialize) -> Result<Request> {
         let body = serde_json::to_vec(body).map_err(|error| {
-            self.site.error(ModelFailure::Request, "the request is no JSON").with_source(error)
+            self.site
+                .error(ModelFailure::Request, "the request cannot be written for this provider")
+                .with_source(error)
         })?;
         let mut request = Request::new(Method::POST, url.clone());
         *request.headers_mut() = self.headers.clone();
