@@ -34,20 +34,16 @@ pub(super) enum Event {
 }
 
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 pub(super) enum Delta {
-    TextDelta {
-        text: String,
-    },
-    ThinkingDelta {
-        thinking: String,
-    },
-    SignatureDelta {
-        signature: String,
-    },
-    InputJsonDelta {
-        partial_json: String,
-    },
+    #[serde(rename = "text_delta")]
+    Text { text: String },
+    #[serde(rename = "thinking_delta")]
+    Thinking { thinking: String },
+    #[serde(rename = "signature_delta")]
+    Signature { signature: String },
+    #[serde(rename = "input_json_delta")]
+    Json { partial_json: String },
     #[serde(other)]
     Other,
 }
@@ -106,18 +102,18 @@ impl Draft {
 
     fn grow(&mut self, delta: Delta, answer_tool: Option<&str>, ready: &mut VecDeque<ChatEvent>) {
         match (delta, self.content.last_mut()) {
-            (Delta::TextDelta { text: more }, Some(Content::Text { text })) => {
+            (Delta::Text { text: more }, Some(Content::Text { text })) => {
                 text.push_str(&more);
                 ready.push_back(ChatEvent::Text(more));
             }
-            (Delta::ThinkingDelta { thinking: more }, Some(Content::Thinking { thinking, .. })) => {
+            (Delta::Thinking { thinking: more }, Some(Content::Thinking { thinking, .. })) => {
                 thinking.push_str(&more);
                 ready.push_back(ChatEvent::Thinking(more));
             }
-            (Delta::SignatureDelta { signature: more }, Some(Content::Thinking { signature, .. })) => {
+            (Delta::Signature { signature: more }, Some(Content::Thinking { signature, .. })) => {
                 signature.get_or_insert_default().push_str(&more);
             }
-            (Delta::InputJsonDelta { partial_json }, Some(Content::ToolUse { name, .. })) => {
+            (Delta::Json { partial_json }, Some(Content::ToolUse { name, .. })) => {
                 self.arguments.push_str(&partial_json);
                 ready.push_back(if Some(&**name) == answer_tool {
                     ChatEvent::Text(partial_json)
