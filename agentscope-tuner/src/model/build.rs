@@ -5,7 +5,10 @@ use secrecy::SecretString;
 
 use super::{
     Model, ModelSpec,
+    anthropic::Anthropic,
+    cassette::Replayed,
     endpoint::{Concurrency, Endpoint, Retry},
+    gemini::Gemini,
     http::{ApiKey, Target},
     openai::OpenAi,
     provider::{Preset, Protocol},
@@ -41,9 +44,15 @@ pub(super) fn client(spec: &ModelSpec, given: Option<SecretString>, env: &Env<'_
             Ok(Model::new(Endpoint::new(client, concurrency, retry)))
         }
         Protocol::Scripted => Ok(Model::new(Endpoint::new(Scripted::from_spec(spec)?, concurrency, retry))),
-        Protocol::Anthropic | Protocol::Gemini | Protocol::Cassette => {
-            Err(Error::new(ErrorKind::Config, format!("provider `{}` is not built in", preset.name)))
+        Protocol::Anthropic => {
+            let client = Anthropic::new(target(key(spec, preset, given, env)?))?;
+            Ok(Model::new(Endpoint::new(client, concurrency, retry)))
         }
+        Protocol::Gemini => {
+            let target = Target { base_ends_in: "/v1beta", ..target(key(spec, preset, given, env)?) };
+            Ok(Model::new(Endpoint::new(Gemini::new(target)?, concurrency, retry)))
+        }
+        Protocol::Cassette => Ok(Model::new(Replayed::from_spec(spec)?)),
     }
 }
 

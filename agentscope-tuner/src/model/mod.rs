@@ -1,8 +1,12 @@
 //! Chat models: one trait, one request, one response, whatever the provider.
 
+mod anthropic;
+mod assemble;
 mod build;
 mod builder;
+pub mod cassette;
 pub mod endpoint;
+mod gemini;
 mod http;
 mod json;
 mod openai;
@@ -176,6 +180,11 @@ impl<M: ChatModel> From<M> for Model {
     fn from(client: M) -> Self {
         Self::new(client)
     }
+}
+
+/// Tool calls in a conversation: where numbering goes on for providers that give calls no id.
+fn calls_in(messages: &[Msg]) -> usize {
+    messages.iter().map(|msg| msg.tool_uses().count()).sum()
 }
 
 /// Reads a structured answer, naming the field that does not fit.

@@ -175,5 +175,15 @@ fn text(body: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(&body[..body.len().min(LOOKED_AT)])
 }
 
+/// What the JSON error says without quoting the answer, which may echo anything.
+pub(crate) fn shape(error: &serde_json::Error) -> Error {
+    let what = match error.classify() {
+        serde_json::error::Category::Eof => "it breaks off",
+        serde_json::error::Category::Data => "a field has another type",
+        _ => "it is no JSON",
+    };
+    Error::new(ErrorKind::Other, format!("{what} at line {} column {}", error.line(), error.column()))
+}
+
 #[cfg(test)]
 mod tests;

@@ -8,14 +8,16 @@ mod stream;
 
 use std::{collections::VecDeque, sync::Arc};
 
-use futures_util::{StreamExt as _, future::BoxFuture, stream::try_unfold};
+use futures_util::future::BoxFuture;
 use reqwest::{Url, header::AUTHORIZATION};
 
 use super::{
     ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, ModelId,
-    http::{Events, Target, Transport},
+    assemble::{Assemble, assembled},
+    calls_in,
+    http::{Target, Transport, shape},
 };
-use crate::error::{Error, ErrorKind, ModelFailure, Result};
+use crate::error::{ModelFailure, Result};
 
 /// How an endpoint departs from OpenAI.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,8 +69,8 @@ impl OpenAi {
 
     async fn answer(&self, request: &ChatRequest) -> Result<ChatResponse> {
         let preface = request::preface(request, &self.dialect);
-        let request = self.transport.request(&self.url, &self.body(request, preface.as_deref(), false))?;
-        self.read(&self.transport.whole(request).await?)
+        let sent = self.transport.request(&self.url, &self.body(request, preface.as_deref(), false))?;
+        self.read(&self.transport.whole(sent).await?, calls_in(&request.messages))
     }
 
     fn body<'a>(
@@ -80,7 +82,7 @@ impl OpenAi {
         request::Body { request, name: &self.id().name, dialect: &self.dialect, stream, preface }
     }
 
-    fn read(&self, body: &[u8]) -> Result<ChatResponse> {
+    fn read(&self, body: &[u8], earlier: usize) -> Result<ChatResponse> {
         let site = self.transport.site();
         let parsed: response::Completion<'_> = serde_json::from_slice(body).map_err(|error| {
             site.protocol("the answer is no chat completion", body).with_source(shape(&error))
@@ -89,26 +91,27 @@ impl OpenAi {
             return Err(site.error_object(body));
         }
         let parts = parsed.parts().ok_or_else(|| site.protocol("the answer holds no choice", body))?;
-        self.finished(parts)
+        self.finished(parts, earlier)
     }
 
-    fn finished(&self, parts: parts::Parts) -> Result<ChatResponse> {
+    fn finished(&self, parts: parts::Parts, earlier: usize) -> Result<ChatResponse> {
         match parts.finish.as_deref() {
             // DeepSeek and OpenRouter say with status 200 that the server broke off.
             Some(reason @ ("insufficient_system_resource" | "error")) => {
                 let what = format!("the server broke the answer off ({reason})");
                 Err(self.transport.site().error(ModelFailure::Server, what))
             }
-            _ => Ok(parts.into_response()),
+            _ => Ok(parts.into_response(earlier)),
         }
     }
 
     async fn events(&self, request: &ChatRequest) -> Result<ChatStream> {
         let preface = request::preface(request, &self.dialect);
-        let request = self.transport.request(&self.url, &self.body(request, preface.as_deref(), true))?;
-        let events = self.transport.events(request).await?;
+        let sent = self.transport.request(&self.url, &self.body(request, preface.as_deref(), true))?;
+        let events = self.transport.events(sent).await?;
         let client = Self { transport: self.transport.clone(), url: self.url.clone(), ..*self };
-        Ok(assembled(client, events))
+        let earlier = calls_in(&request.messages);
+        Ok(assembled(events, Streamed { client, assembler: Default::default(), earlier }))
     }
 
     fn chunk(&self, data: &str) -> Result<stream::Chunk> {
@@ -123,57 +126,30 @@ impl OpenAi {
     }
 }
 
-/// What the JSON error says without quoting the answer, which may echo anything.
-fn shape(error: &serde_json::Error) -> Error {
-    let what = match error.classify() {
-        serde_json::error::Category::Eof => "it breaks off",
-        serde_json::error::Category::Data => "a field has another type",
-        _ => "it is no JSON",
-    };
-    Error::new(ErrorKind::Other, format!("{what} at line {} column {}", error.line(), error.column()))
-}
-
-/// The state of a stream between two events.
-struct Assembly {
+/// A streamed answer with the client that reads it.
+struct Streamed {
     client: OpenAi,
-    events: Events,
     assembler: stream::Assembler,
-    ready: VecDeque<ChatEvent>,
-    done: bool,
+    earlier: usize,
 }
 
-fn assembled(client: OpenAi, events: Events) -> ChatStream {
-    let start =
-        Assembly { client, events, assembler: Default::default(), ready: VecDeque::new(), done: false };
-    try_unfold(start, |mut this| async move { Ok(this.next().await?.map(|event| (event, this))) }).boxed()
-}
-
-impl Assembly {
-    async fn next(&mut self) -> Result<Option<ChatEvent>> {
-        loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Ok(Some(event));
-            }
-            if self.done {
-                return Ok(None);
-            }
-            match self.events.next().await.transpose()? {
-                Some(data) if data.trim() == "[DONE]" => return self.finish().map(Some),
-                Some(data) if data.trim().is_empty() => {}
-                Some(data) => self.assembler.take(self.client.chunk(&data)?, &mut self.ready),
-                None => return self.finish().map(Some),
+impl Assemble for Streamed {
+    fn take(&mut self, data: &str, ready: &mut VecDeque<ChatEvent>) -> Result<bool> {
+        match data.trim() {
+            "[DONE]" => Ok(true),
+            "" => Ok(false),
+            data => {
+                self.assembler.take(self.client.chunk(data)?, ready);
+                Ok(false)
             }
         }
     }
 
-    fn finish(&mut self) -> Result<ChatEvent> {
-        self.done = true;
-        let assembler = std::mem::take(&mut self.assembler);
-        if !assembler.is_complete() {
+    fn finish(self) -> Result<ChatResponse> {
+        if !self.assembler.is_complete() {
             return Err(self.client.transport.site().error(ModelFailure::Protocol, "the stream was cut"));
         }
-        let response = self.client.finished(assembler.into_parts())?;
-        Ok(ChatEvent::Done(Box::new(response)))
+        self.client.finished(self.assembler.into_parts(), self.earlier)
     }
 }
 

@@ -31,8 +31,8 @@ pub(crate) struct RawCall {
 }
 
 impl Parts {
-    /// The answer they make.
-    pub(crate) fn into_response(self) -> ChatResponse {
+    /// The answer they make. `earlier` calls stand in the conversation already.
+    pub(crate) fn into_response(self, earlier: usize) -> ChatResponse {
         let finish = self.finish_reason();
         let mut content = Vec::with_capacity(1 + self.calls.len());
         if !self.thinking.is_empty() {
@@ -43,7 +43,7 @@ impl Parts {
         if !text.is_empty() {
             content.push(Block::Text { text });
         }
-        let calls = self.calls.into_iter().enumerate();
+        let calls = (earlier..).zip(self.calls);
         content.extend(calls.map(|(index, call)| Block::ToolUse(call.into_tool_use(index))));
         let tokens = trace(self.prompt_ids, self.ids, self.logprobs.as_deref());
         let message = Msg::new(Role::Assistant, content);

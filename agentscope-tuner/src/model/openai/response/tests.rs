@@ -9,7 +9,7 @@ use crate::{
 fn read(value: Value) -> ChatResponse {
     let text = value.to_string();
     let parsed: Completion<'_> = serde_json::from_str(&text).unwrap();
-    parsed.parts().unwrap().into_response()
+    parsed.parts().unwrap().into_response(0)
 }
 
 fn message(message: Value) -> ChatResponse {

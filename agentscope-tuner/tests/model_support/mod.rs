@@ -1,0 +1,136 @@
+//! A server on this machine that answers as told.
+#![allow(dead_code, reason = "each test uses a part")]
+
+use std::sync::{Arc, Mutex};
+
+use agentscope_tuner::model::{Model, ModelBuilder, openai};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    http::{HeaderMap, Response},
+};
+use futures_util::stream;
+use serde_json::Value;
+
+pub(crate) const KEY: &str = "sk-loopback-0123456789";
+
+/// An answer of the fake server.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    chunks: Vec<Vec<u8>>,
+    /// What happens after the chunks.
+    end: End,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum End {
+    /// The body ends as it should.
+    Clean,
+    /// The connection breaks.
+    Cut,
+    /// Nothing more arrives.
+    Hang,
+}
+
+impl Reply {
+    pub(crate) fn new(status: u16, kind: &str, body: impl Into<Vec<u8>>) -> Self {
+        let headers = vec![("content-type", kind.to_owned())];
+        Self { status, headers, chunks: vec![body.into()], end: End::Clean }
+    }
+
+    pub(crate) fn json(body: Value) -> Self {
+        Self::new(200, "application/json", body.to_string())
+    }
+
+    pub(crate) fn events(chunks: Vec<Vec<u8>>) -> Self {
+        Self { chunks, ..Self::new(200, "text/event-stream", "") }
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    pub(crate) fn end(mut self, end: End) -> Self {
+        self.end = end;
+        self
+    }
+
+    fn into_response(self) -> Response<Body> {
+        let mut response = Response::builder().status(self.status);
+        for (name, value) in self.headers {
+            response = response.header(name, value);
+        }
+        let end = self.end;
+        let chunks = self.chunks.into_iter().filter(|chunk| !chunk.is_empty()).map(Some).chain([None]);
+        let body = stream::unfold(chunks, move |mut chunks| async move {
+            match chunks.next()? {
+                Some(chunk) => {
+                    // Lets each chunk leave on its own.
+                    tokio::task::yield_now().await;
+                    Some((Ok(Bytes::from(chunk)), chunks))
+                }
+                None if end == End::Clean => None,
+                None if end == End::Cut => Some((Err(std::io::Error::other("cut")), chunks)),
+                None => std::future::pending().await,
+            }
+        });
+        response.body(Body::from_stream(body)).unwrap()
+    }
+}
+
+/// The server, gone when dropped.
+pub(crate) struct Fake {
+    pub(crate) url: String,
+    seen: Arc<Mutex<Vec<(HeaderMap, Value)>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Fake {
+    pub(crate) async fn start(answer: impl Fn(&Value) -> Reply + Send + Sync + 'static) -> Self {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (log, answer) = (seen.clone(), Arc::new(answer));
+        let app = Router::new().fallback(move |headers: HeaderMap, body: Bytes| {
+            let (log, answer) = (log.clone(), answer.clone());
+            async move {
+                let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+                let reply = answer(&body);
+                log.lock().unwrap().push((headers, body));
+                reply.into_response()
+            }
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { url, seen, task }
+    }
+
+    pub(crate) fn builder(&self) -> ModelBuilder {
+        openai("tiny").base_url(&self.url).api_key(KEY).max_retries(0)
+    }
+
+    pub(crate) fn model(&self) -> Model {
+        self.builder().build().unwrap()
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.seen.lock().unwrap().len()
+    }
+
+    pub(crate) fn last_body(&self) -> Value {
+        self.seen.lock().unwrap().last().unwrap().1.clone()
+    }
+
+    pub(crate) fn last_header(&self, name: &str) -> Option<String> {
+        let seen = self.seen.lock().unwrap();
+        Some(seen.last()?.0.get(name)?.to_str().ok()?.to_owned())
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
