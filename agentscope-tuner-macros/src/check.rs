@@ -2,7 +2,7 @@
 
 use proc_macro2::Span;
 use syn::{
-    Attribute, GenericArgument, Lifetime, Pat, ReturnType, Safety, Type,
+    Attribute, GenericArgument, GenericParam, Lifetime, Pat, ReturnType, Safety, Type,
     spanned::Spanned,
     visit::{self, Visit},
 };
@@ -88,8 +88,12 @@ fn is_free(component: &Component, errors: &mut Errors) {
 
 fn is_concrete(component: &Component, errors: &mut Errors) {
     let (generics, name) = (&component.function.signature.generics, component.kind.name());
-    if !generics.params.is_empty() {
-        errors.at(&generics.params, format!("a {name} is registered once, so it cannot be generic: write the types out, and put what is shared in a generic function that it calls"));
+    for parameter in &generics.params {
+        let remedy = match parameter {
+            GenericParam::Lifetime(_) => "leave the lifetime out, what it borrows is lent for the call",
+            _ => "write the type out, and put what is shared in a generic function that it calls",
+        };
+        errors.at(parameter, format!("a {name} is registered once, so it cannot be generic: {remedy}"));
     }
     if let Some(clause) = &generics.where_clause {
         errors.at(clause, format!("a {name} is not generic: remove the `where` clause"));
@@ -190,11 +194,11 @@ fn is_lent_shortly(component: &Component, parameter: &Parameter, errors: &mut Er
                 errors.at(token, format!("a {name} cannot change what the tuner lends: take the value itself, as `mut` parameter"));
             }
             if let Some(lifetime) = &reference.lifetime
-                && lifetime.ident != "_"
+                && lifetime.ident == "static"
             {
                 errors.at(
                     lifetime,
-                    "the tuner lends this only for the call: remove the lifetime, or take the value itself",
+                    "the tuner lends this only for the call: remove `'static`, or take the value itself",
                 );
             }
             &*reference.elem
@@ -221,10 +225,13 @@ fn has_no_default(kind: Kind, parameter: &Parameter, errors: &mut Errors) {
     for default in &parameter.defaults {
         let attribute = default.kind.name();
         let filled = match kind {
-            Kind::Judge => "the task and the response",
-            _ => "the task",
+            Kind::Judge => "the task and the response come from the dataset and the workflow",
+            _ => "the task comes from the dataset",
         };
-        errors.at(&default.attribute, format!("{filled} come from the dataset and the workflow, not from the configuration: #[{attribute}] belongs on a later parameter"));
+        errors.at(
+            &default.attribute,
+            format!("{filled}, not from the configuration: #[{attribute}] belongs on a later parameter"),
+        );
     }
 }
 
