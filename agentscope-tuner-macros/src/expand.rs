@@ -1,8 +1,8 @@
 //! What the code of workflows, judges and tools has in common.
 //!
-//! The function stays as it is. Beside it stand a type of its name, so that generic code can name it, and a constant
-//! that implements a trait for that type and registers it. All paths go through `__private` of the library, so that
-//! nothing depends on what is imported or shadowed around the function.
+//! The function stays as it is. Beside it stand a type of its name, so that generic code can name it, and a
+//! constant that implements a trait for that type and registers it. All paths go through `__private` of the
+//! library, so that nothing depends on what is imported or shadowed around the function.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};

@@ -23,9 +23,9 @@ pub mod workflow;
 
 /// Makes an async function a judge: it says how good a response is.
 ///
-/// It takes the task and the response, by value or by reference, then any number of parameters that the tuner
-/// supplies as it does those of a [`workflow`](macro@workflow). It returns `bool`, `f64`, [`Reward`](judge::Reward), or
-/// a `Result` of one of them. The function stays callable as it is.
+/// It takes the task and the response, by value or by reference, then any number of parameters that the
+/// tuner supplies as it does those of a [`workflow`](macro@workflow). It returns `bool`, `f64`,
+/// [`Reward`](judge::Reward), or a `Result` of one of them. The function stays callable as it is.
 ///
 /// ```standalone_crate
 /// use agentscope_tuner::prelude::*;
@@ -53,10 +53,10 @@ pub mod workflow;
 pub use agentscope_tuner_macros::judge;
 /// Makes an async function a tool that an agent can call.
 ///
-/// The doc comment is what the model reads, so it must be there; doc comments on parameters describe the arguments.
-/// A parameter is of any type that is `Deserialize + JsonSchema`, `Option` for an argument that may be left out, or a
-/// reference: `&str`, `&[T]`, `&T`. The answer is any `Serialize` type, or a `Result` of one, whose error the model
-/// sees. The function stays callable as it is.
+/// The doc comment is what the model reads, so it must be there; doc comments on parameters describe the
+/// arguments. A parameter is of any type that is `Deserialize + JsonSchema`, `Option` for an argument that
+/// may be left out, or a reference: `&str`, `&[T]`, `&T`. The answer is any `Serialize` type, or a `Result`
+/// of one, whose error the model sees. The function stays callable as it is.
 ///
 /// ```standalone_crate
 /// use agentscope_tuner::{agent::{FunctionTool, Tool}, prelude::*};
@@ -82,11 +82,11 @@ pub use agentscope_tuner_macros::judge;
 pub use agentscope_tuner_macros::tool;
 /// Makes an async function a workflow: what the tuner runs on every row of a dataset and improves.
 ///
-/// The first parameter is the task, any type that is `Deserialize + Clone`, by value or by reference. Every later one
-/// is supplied by the tuner and says by its type what it is: a [`Model`](model::Model), a
-/// [`Prompt`](workflow::Prompt), [`Demos`](workflow::Demos), the [`Context`](workflow::Context), or a type of your own
-/// that implements [`FromContext`](workflow::FromContext). Its name is its slot in the configuration; an attribute
-/// gives the slot a default:
+/// The first parameter is the task, any type that is `Deserialize + Clone`, by value or by reference. Every
+/// later one is supplied by the tuner and says by its type what it is: a [`Model`](model::Model), a
+/// [`Prompt`](workflow::Prompt), [`Demos`](workflow::Demos), the [`Context`](workflow::Context), or a type
+/// of your own that implements [`FromContext`](workflow::FromContext). Its name is its slot in the
+/// configuration; an attribute gives the slot a default:
 ///
 /// | attribute | default |
 /// |---|---|
@@ -94,9 +94,9 @@ pub use agentscope_tuner_macros::tool;
 /// | `#[prompt(file = "prompts/system.md")]` | The text of a file, relative to the package, less the white space at its end. |
 /// | `#[model("strong")]` | The model of this name in `tuner.toml`. |
 ///
-/// It returns `Result<R>` or `Result<WorkflowOutput<R>>` with any error type, where `R: Serialize + DeserializeOwned`
-/// is what the judge sees. The function stays callable as it is; beside it stands a type of its name, for generic
-/// code.
+/// It returns `Result<R>` or `Result<WorkflowOutput<R>>` with any error type, where `R: Serialize +
+/// DeserializeOwned` is what the judge sees. The function stays callable as it is; beside it stands a type
+/// of its name, for generic code.
 ///
 /// ```standalone_crate
 /// use agentscope_tuner::prelude::*;

@@ -23,8 +23,8 @@ use futures_util::future::BoxFuture;
 
 use crate::workflow::read;
 
-/// What `#[workflow]` implements. The function's types stand in it once each, and all other code is generic over
-/// it: so a bound that one of them misses is reported once.
+/// What `#[workflow]` implements. The function's types stand in it once each, and all other code is generic
+/// over it: so a bound that one of them misses is reported once.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a workflow",
     label = "not annotated with `#[workflow]`",

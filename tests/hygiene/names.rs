@@ -67,3 +67,11 @@ async fn apart((left, right): (u8, u8), mut system: Prompt) -> Result<u8> {
 async fn blind(_: (u8, u8), &sum: &u8) -> bool {
     sum == 0
 }
+
+/// Attributes of other crates and of the compiler stay on the function.
+#[deprecated = "only a test"]
+#[workflow]
+#[expect(clippy::needless_pass_by_value, reason = "only a test")]
+async fn old(task: String, #[allow(unused_variables)] model: Model) -> Result<String> {
+    Ok(task.to_uppercase())
+}

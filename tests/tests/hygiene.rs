@@ -27,8 +27,10 @@ use serde_json::json;
 fn all_components_are_registered_and_fit() {
     let registry = Registry::collect().unwrap();
     let workflows: Vec<_> = registry.workflows().iter().map(|entry| entry.meta.name).collect();
-    let expected =
-        ["apart", "context", "inside", "match", "model", "one_up", "passed", "solve", "two_up", "written"];
+    let expected = [
+        "apart", "context", "inside", "match", "model", "old", "one_up", "passed", "solve", "two_up",
+        "written",
+    ];
     assert_eq!(workflows, expected);
     assert_eq!(registry.judges().len(), 8);
     assert_eq!(registry.tools().len(), 5);
