@@ -1,12 +1,12 @@
 //! What the code of workflows, judges and tools has in common.
 //!
-//! The function stays as it is. Beside it stand a type of its name, so that generic code can name it, and a constant
-//! that implements a trait for that type and registers it. All paths go through `__private` of the library, so that
-//! nothing depends on what is imported or shadowed around the function.
+//! The function stays as it is. Beside it stand a type of its name, so that generic code can name it, and a
+//! constant that implements a trait for that type and registers it. All paths go through `__private` of the
+//! library, so that nothing depends on what is imported or shadowed around the function.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{Expr, ExprLit, Lit, Path, Type, spanned::Spanned};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Expr, ExprLit, Lit, Path, Type, ext::IdentExt, spanned::Spanned};
 
 use crate::{
     check,
@@ -38,10 +38,10 @@ pub(crate) fn annotate(kind: Kind, options: TokenStream, item: TokenStream) -> T
 
 /// All that stands beside the function.
 fn generated(component: &Component) -> TokenStream {
-    let private = private(component);
+    let private = Private::of(component);
     let (name, visibility) = (component.ident(), &component.function.visibility);
     let (implementation, interface) = match component.kind {
-        Kind::Workflow => (workflow::implementation(component, &private), "Workflow"),
+        Kind::Workflow => (workflow::implementation(component, &private), "WorkflowFn"),
         Kind::Judge => (judge::implementation(component, &private), "Judge"),
         Kind::Tool => (tool::implementation(component, &private), "FunctionTool"),
     };
@@ -62,13 +62,34 @@ fn generated(component: &Component) -> TokenStream {
 }
 
 /// The path to what generated code may name.
-fn private(component: &Component) -> Path {
-    let krate = component.krate();
-    syn::parse_quote!(#krate::__private)
+pub(crate) struct Private {
+    krate: Option<Path>,
+    span: Span,
+}
+
+impl Private {
+    fn of(component: &Component) -> Self {
+        Self { krate: component.options.krate.clone(), span: Span::call_site() }
+    }
+
+    /// The same path as if it stood at `span`, so that the compiler blames what stands there.
+    pub(crate) fn at(&self, span: Span) -> Self {
+        Self { krate: self.krate.clone(), span }
+    }
+}
+
+impl ToTokens for Private {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend(match &self.krate {
+            None => quote_spanned!(self.span=> ::agentscope_tuner::__private),
+            // Left where it is: `$crate` means something by its own span alone.
+            Some(krate) => quote_spanned!(self.span=> #krate::__private),
+        });
+    }
 }
 
 /// The value of `Meta`.
-pub(crate) fn meta(component: &Component, private: &Path) -> TokenStream {
+pub(crate) fn meta(component: &Component, private: &Private) -> TokenStream {
     let (name, doc) = (component.name(), component.doc.text(private));
     quote! {
         #private::Meta {
@@ -85,11 +106,11 @@ pub(crate) fn meta(component: &Component, private: &Path) -> TokenStream {
 }
 
 /// The values of `SlotSpec`, in the order of the parameters.
-pub(crate) fn slots(component: &Component, private: &Path) -> TokenStream {
+pub(crate) fn slots(component: &Component, private: &Private) -> TokenStream {
     let slots = component.slots().iter().map(|slot| {
         let (name, ty, doc) = (slot_name(slot), slot.owned().ty(private), slot.doc.text(private));
         let default = default(slot, private);
-        let role = quote_spanned!(ty.span()=> <#ty as #private::FromContext>::ROLE);
+        let role = quote_spanned!(slot.ty.span()=> <#ty as #private::FromContext>::ROLE);
         quote! {
             #private::SlotSpec {
                 name: #name,
@@ -104,7 +125,7 @@ pub(crate) fn slots(component: &Component, private: &Path) -> TokenStream {
 }
 
 /// The value of `SlotDefault`, checked against the role of the slot's type.
-fn default(slot: &Parameter, private: &Path) -> TokenStream {
+fn default(slot: &Parameter, private: &Private) -> TokenStream {
     let Some(SlotDefault { attribute, kind, value: Some(value) }) = slot.defaults.first() else {
         return quote!(#private::SlotDefault::None);
     };
@@ -112,26 +133,28 @@ fn default(slot: &Parameter, private: &Path) -> TokenStream {
         DefaultValue::Text(text) => text.to_token_stream(),
         DefaultValue::File(file) => included(file, private),
     };
-    let (variant, ty) = (format_ident!("{}", kind.variant()), slot.owned().ty(private));
+    let (name, ty) = (kind.name(), slot.owned().ty(private));
     let fault = format!(
-        "#[{}] gives the default of a `{variant}`, but `{}` is not one",
-        kind.name(),
-        slot_name(slot)
+        "#[{name}(…)] gives a default to a slot that holds a {name}; `{}: {}` does not",
+        slot_name(slot),
+        spaceless(&slot.ty)
     );
-    let check = quote_spanned! {attribute.span()=>
-        const {
-            #private::std::assert!(
-                #private::std::matches!(<#ty as #private::FromContext>::ROLE, #private::SlotRole::#variant),
-                #fault
-            )
-        }
-    };
-    quote!({ #check; #private::SlotDefault::#variant(#text) })
+    let variant = Ident::new(kind.variant(), Span::call_site());
+    let span = attribute.path().span();
+    let private = private.at(span);
+    quote_spanned! {span=>
+        #private::slot_default(
+            #private::SlotDefault::#variant(#text),
+            <#ty as #private::FromContext>::ROLE,
+            #fault,
+        )
+    }
 }
 
 /// The text of a file, without the line break that editors put at its end.
-fn included(file: &syn::LitStr, private: &Path) -> TokenStream {
+fn included(file: &syn::LitStr, private: &Private) -> TokenStream {
     let span = file.span();
+    let private = private.at(span);
     quote_spanned! {span=>
         #private::std::include_str!(
             #private::std::concat!(#private::std::env!("CARGO_MANIFEST_DIR"), "/", #file)
@@ -140,23 +163,22 @@ fn included(file: &syn::LitStr, private: &Path) -> TokenStream {
 }
 
 /// Locals that own what the slots supply, and how each is passed to the function.
-pub(crate) fn supplied(component: &Component, private: &Path) -> (Vec<TokenStream>, Vec<TokenStream>) {
+pub(crate) fn supplied(component: &Component, private: &Private) -> (Vec<TokenStream>, Vec<TokenStream>) {
     let context = local("context");
     let supplied = component.slots().iter().enumerate().map(|(index, slot)| {
         let local = local(&format!("slot{index}"));
         let (name, owned) = (slot_name(slot), slot.owned());
         let ty = owned.ty(private);
         let value =
-            quote_spanned!(ty.span()=> <#ty as #private::FromContext>::from_context(&#context, #name)?);
+            quote_spanned!(slot.ty.span()=> <#ty as #private::FromContext>::from_context(&#context, #name)?);
         (quote!(let #local = #value;), owned.passed(&local))
     });
     supplied.unzip()
 }
 
-/// A name for a local that nothing outside the generated code can mean or be meant by, and that is the same
-/// wherever the tokens around it come from.
+/// A name for a local that no code of the user can mean, whatever macro the tokens around it come from.
 pub(crate) fn local(name: &str) -> Ident {
-    format_ident!("__{name}", span = Span::mixed_site())
+    Ident::new(&format!("__{name}"), Span::mixed_site())
 }
 
 /// The call of the function.
@@ -165,18 +187,23 @@ pub(crate) fn call(component: &Component, arguments: &[TokenStream]) -> TokenStr
     quote_spanned!(name.span()=> #name(#(#arguments),*).await)
 }
 
+/// A type as a person would write it.
+fn spaceless(ty: &Type) -> String {
+    let text = ty.to_token_stream().to_string();
+    text.replace(" :: ", "::").replace(" < ", "<").replace(" >", ">").replace("& ", "&").replace(" ,", ",")
+}
+
 fn slot_name(slot: &Parameter) -> String {
-    use syn::ext::IdentExt;
     slot.ident().map(|ident| ident.unraw().to_string()).unwrap_or_default()
 }
 
 impl Owned<'_> {
     /// The type to own.
-    pub(crate) fn ty(&self, private: &Path) -> TokenStream {
+    pub(crate) fn ty(&self, private: &Private) -> TokenStream {
         match self {
             Self::Value(ty) | Self::Borrowed(ty) => Type::to_token_stream(ty),
             Self::Str => quote!(#private::std::string::String),
-            Self::Slice(item) => quote_spanned!(item.span()=> #private::std::vec::Vec<#item>),
+            Self::Slice(item) => quote!(#private::std::vec::Vec<#item>),
         }
     }
 
@@ -196,7 +223,7 @@ impl Doc {
     }
 
     /// A constant expression for the text.
-    pub(crate) fn text(&self, private: &Path) -> TokenStream {
+    pub(crate) fn text(&self, private: &Private) -> TokenStream {
         let lines: Option<Vec<_>> = self.0.iter().map(literal).collect();
         match lines {
             Some(lines) => unindented(&lines).to_token_stream(),

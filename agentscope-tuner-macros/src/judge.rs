@@ -2,26 +2,29 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{Path, spanned::Spanned};
+use syn::{Ident, ReturnType, spanned::Spanned};
 
 use crate::{
     component::{Component, Owned, Parameter},
-    expand::{call, local, meta, slots, supplied},
+    expand::{Private, call, local, meta, slots, supplied},
 };
 
 /// Implements `Judge`.
-pub(crate) fn implementation(component: &Component, private: &Path) -> TokenStream {
+pub(crate) fn implementation(component: &Component, private: &Private) -> TokenStream {
     let [task, response] = component.leading() else { return TokenStream::new() };
     let name = component.ident();
     let (task_type, response_type) = (task.owned().ty(private), response.owned().ty(private));
     let (meta, slots, workflow) =
         (meta(component, private), slots(component, private), workflow(component, private));
     let run = run(component, [task, response], private);
+    let associated = [
+        quote_spanned!(task.ty.span()=> type Task = #task_type;),
+        quote_spanned!(response.ty.span()=> type Response = #response_type;),
+    ];
     quote! {
         #[automatically_derived]
         impl #private::Judge for #name {
-            type Task = #task_type;
-            type Response = #response_type;
+            #(#associated)*
             const ENTRY: #private::JudgeEntry = #private::JudgeEntry {
                 meta: #meta,
                 slots: #slots,
@@ -35,19 +38,21 @@ pub(crate) fn implementation(component: &Component, private: &Path) -> TokenStre
 }
 
 /// The name of the workflow of `for = …`, whose types must be those of the judge.
-fn workflow(component: &Component, private: &Path) -> TokenStream {
+fn workflow(component: &Component, private: &Private) -> TokenStream {
     let Some(path) = &component.options.workflow else {
         return quote!(#private::std::option::Option::None);
     };
-    let types = component.leading().iter().map(|parameter| parameter.owned().ty(private));
-    let checks = types.zip(["Task", "Response"]).map(|(ty, role)| {
-        let same = quote::format_ident!("Same{role}");
-        let role = quote::format_ident!("{role}");
-        quote_spanned! {path.span()=>
-            let () = <#ty as #private::#same<<#path as #private::Workflow>::#role>>::SAME;
+    let span = path.span();
+    let here = private.at(span);
+    let roles = [("Task", "IsTaskOf"), ("Response", "IsResponseOf")];
+    let checks = component.leading().iter().zip(roles).map(|(parameter, (role, same))| {
+        let (role, same) = (Ident::new(role, span), Ident::new(same, span));
+        let ty = parameter.owned().ty(private);
+        quote_spanned! {span=>
+            let () = <<#path as #here::Workflow>::#role as #here::#same<#ty>>::CHECKED;
         }
     });
-    quote_spanned! {path.span()=>
+    quote! {
         {
             #(#checks)*
             #private::std::option::Option::Some(<#path as #private::Workflow>::ENTRY.meta.name)
@@ -55,30 +60,43 @@ fn workflow(component: &Component, private: &Path) -> TokenStream {
     }
 }
 
-fn run(component: &Component, [task, response]: [&Parameter; 2], private: &Path) -> TokenStream {
+fn run(component: &Component, [task, response]: [&Parameter; 2], private: &Private) -> TokenStream {
     let name = component.ident();
-    let [judged, context, local_task, local_response] = ["judged", "context", "task", "response"].map(local);
+    let [judged, context, local_task, local_response, output] =
+        ["judged", "context", "task", "response", "output"].map(local);
     let (locals, slots) = supplied(component, private);
     let (task, response) = (task.owned(), response.owned());
     let (read_task, read_response) = (read(&task, private), read(&response, private));
     let leading = [task.passed(&local_task), response.passed(&local_response)];
     let arguments: Vec<_> = leading.into_iter().chain(slots).collect();
     let call = call(component, &arguments);
+    let reward = reward(component, private, &output);
+    let private = private.at(name.span());
     quote_spanned! {name.span()=>
         |#judged, #context| #private::std::boxed::Box::pin(async move {
             let #local_task = #read_task(#judged.task)?;
             let #local_response = #read_response(#judged.response)?;
             #(#locals)*
-            #private::JudgeReturn::into_reward(#call)
+            let #output = #call;
+            #reward
         })
     }
 }
 
 /// The function that reads a task or response.
-fn read(owned: &Owned<'_>, private: &Path) -> TokenStream {
+fn read(owned: &Owned<'_>, private: &Private) -> TokenStream {
     let ty = owned.ty(private);
     match owned {
-        Owned::Value(_) => quote_spanned!(ty.span()=> #private::unerase_owned::<#ty>),
-        _ => quote_spanned!(ty.span()=> #private::unerase::<#ty>),
+        Owned::Value(_) => quote!(#private::unerase_owned::<#ty>),
+        _ => quote!(#private::unerase::<#ty>),
     }
+}
+
+/// What the function returned, as a reward.
+fn reward(component: &Component, private: &Private, output: &Ident) -> TokenStream {
+    let ReturnType::Type(_, returned) = &component.function.signature.output else {
+        return TokenStream::new();
+    };
+    let here = private.at(returned.span());
+    quote_spanned!(returned.span()=> <#returned as #here::JudgeReturn>::into_reward(#output))
 }

@@ -1,7 +1,8 @@
 //! The attributes of agentscope-tuner: `#[workflow]`, `#[judge]` and `#[tool]`.
 //!
-//! Each takes the same way: `parse` reads the item into a `component`, collecting every mistake; `check` holds the
-//! rules, one per function; `workflow`, `judge` and `tool` write the code, with what they share in `expand`.
+//! Each goes the same way: `parse` and `options` read the item into a `component`, keeping every mistake; `check`
+//! holds the rules, one a function; `workflow`, `judge` and `tool` write the code, with what they share in
+//! `expand`.
 //! Use them through `agentscope_tuner`, where they are documented.
 
 mod check;

@@ -2,15 +2,15 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{LitStr, Path, ReturnType, Type};
+use syn::{Ident, LitStr, ReturnType, Type, spanned::Spanned};
 
 use crate::{
     component::{Component, bare},
-    expand::{call, local, meta},
+    expand::{Private, call, local, meta},
 };
 
 /// Implements `FunctionTool`.
-pub(crate) fn implementation(component: &Component, private: &Path) -> TokenStream {
+pub(crate) fn implementation(component: &Component, private: &Private) -> TokenStream {
     let name = component.ident();
     let (arguments, meta, run) =
         (arguments(component, private), meta(component, private), run(component, private));
@@ -33,7 +33,7 @@ pub(crate) fn implementation(component: &Component, private: &Path) -> TokenStre
 }
 
 /// A struct of the arguments, which reads them and describes itself to the model.
-fn arguments(component: &Component, private: &Path) -> TokenStream {
+fn arguments(component: &Component, private: &Private) -> TokenStream {
     let fields = component.parameters.iter().filter_map(|parameter| {
         let (name, ty) = (parameter.ident()?, parameter.owned().ty(private));
         let docs = &parameter.doc.0;
@@ -41,6 +41,10 @@ fn arguments(component: &Component, private: &Path) -> TokenStream {
     });
     let [serde, schemars] = ["serde", "schemars"].map(|krate| crate_path(private, krate));
     quote! {
+        // The derives call `into` as a method, which needs the trait where the prelude is switched off.
+        #[allow(unused_imports)]
+        use #private::std::convert::Into as _;
+
         #[derive(#private::serde::Deserialize, #private::schemars::JsonSchema)]
         #[serde(crate = #serde, deny_unknown_fields)]
         #[schemars(crate = #schemars)]
@@ -49,12 +53,12 @@ fn arguments(component: &Component, private: &Path) -> TokenStream {
 }
 
 /// The path of a crate in `private`, as the derives want it.
-fn crate_path(private: &Path, krate: &str) -> LitStr {
+fn crate_path(private: &Private, krate: &str) -> LitStr {
     let path = quote!(#private).to_string().replace(' ', "");
     LitStr::new(&format!("{path}::{krate}"), proc_macro2::Span::call_site())
 }
 
-fn run(component: &Component, private: &Path) -> TokenStream {
+fn run(component: &Component, private: &Private) -> TokenStream {
     let name = component.ident();
     let [input, arguments] = ["input", "arguments"].map(local);
     let passed = component.parameters.iter().filter_map(|parameter| {
@@ -62,26 +66,22 @@ fn run(component: &Component, private: &Path) -> TokenStream {
         Some(parameter.owned().passed(&quote!(#arguments.#field)))
     });
     let call = call(component, &passed.collect::<Vec<_>>());
-    let output = &component.function.signature.output;
-    let answer = match output {
-        ReturnType::Type(_, ty) if is_result(ty) => {
-            quote_spanned!(span(output)=> #private::try_tool_output(#call))
-        }
-        _ => quote_spanned!(span(output)=> #private::tool_output(&#call)),
+    let (answer, span) = match &component.function.signature.output {
+        ReturnType::Type(_, ty) if is_result(ty) => (quote!(try_tool_output), ty.span()),
+        ReturnType::Type(_, ty) => (quote!(tool_output), ty.span()),
+        ReturnType::Default => (quote!(tool_output), name.span()),
     };
+    // Stands where the return type does, to be blamed for it.
+    let output = Ident::new("__output", span);
+    let here = private.at(span);
+    let answer = quote_spanned!(span=> #here::#answer(#output));
+    let private = private.at(name.span());
     quote_spanned! {name.span()=>
         |#input| #private::std::boxed::Box::pin(async move {
             let #arguments = #private::parse_arguments::<__Arguments>(&#input)?;
+            let #output = #call;
             #answer
         })
-    }
-}
-
-fn span(output: &ReturnType) -> proc_macro2::Span {
-    use syn::spanned::Spanned;
-    match output {
-        ReturnType::Type(_, ty) => ty.span(),
-        ReturnType::Default => proc_macro2::Span::call_site(),
     }
 }
 

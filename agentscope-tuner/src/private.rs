@@ -18,11 +18,32 @@ pub use crate::{
 
 use std::sync::Arc;
 
+use ::serde::{Serialize, de::DeserializeOwned};
 use futures_util::future::BoxFuture;
 
 use crate::workflow::read;
 
-/// The entry of `W`, whose bounds stand on its associated types alone: a type that misses one is reported once.
+/// What `#[workflow]` implements. The function's types stand in it once each, and all other code is generic
+/// over it: so a bound that one of them misses is reported once.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a workflow",
+    label = "not annotated with `#[workflow]`",
+    note = "put `#[workflow]` on the function"
+)]
+pub trait WorkflowFn: 'static {
+    type Task: DeserializeOwned + Clone + Send + Sync + 'static;
+    type Return: WorkflowReturn<Response: Serialize + DeserializeOwned + Send + Sync + 'static>;
+    const ENTRY: WorkflowEntry;
+}
+
+#[diagnostic::do_not_recommend]
+impl<W: WorkflowFn> Workflow for W {
+    type Task = W::Task;
+    type Response = <W::Return as WorkflowReturn>::Response;
+    const ENTRY: WorkflowEntry = <W as WorkflowFn>::ENTRY;
+}
+
+/// The entry of `W`.
 pub const fn workflow_entry<W: Workflow>(
     meta: Meta,
     slots: &'static [SlotSpec],
@@ -42,33 +63,52 @@ pub fn owned_task<W: Workflow>(task: Erased) -> Result<W::Task> {
     unerase_owned(task)
 }
 
+/// What `W` returned, with its type erased.
+pub fn produce<W: WorkflowFn>(returned: W::Return) -> Result<Produced> {
+    returned.produce()
+}
+
 /// As [`unerase`], to be given away.
 pub fn unerase_owned<T: Clone + Send + Sync + 'static>(erased: Erased) -> Result<T> {
     unerase(erased).map(Arc::unwrap_or_clone)
 }
 
-/// The task of a judge with `for = …` is that of the workflow.
+/// `default`, for a slot whose type says that it has this `role`.
+///
+/// # Panics
+/// While compiling, with `fault`, where the default is that of another role.
+#[track_caller]
+pub const fn slot_default(default: SlotDefault, role: SlotRole, fault: &'static str) -> SlotDefault {
+    match (default, role) {
+        (SlotDefault::None, _)
+        | (SlotDefault::Model(_), SlotRole::Model)
+        | (SlotDefault::Prompt(_), SlotRole::Prompt) => default,
+        _ => panic!("{}", fault),
+    }
+}
+
+/// Holds where the workflow of `for = …` has the judge's task type.
 #[diagnostic::on_unimplemented(
-    message = "the judge takes a task of type `{Self}`, but the task of its workflow is `{Expected}`",
-    label = "this workflow has another task",
-    note = "give both the same task type; a judge of any workflow takes `serde_json::Value` and no `for = …`"
+    message = "the judge takes a task of type `{Judged}`, but the task of its workflow is a `{Self}`",
+    label = "the task of this workflow is a `{Self}`",
+    note = "give both the same task type; a judge for any workflow takes `serde_json::Value`, without `for = …`"
 )]
-pub trait SameTask<Expected> {
-    const SAME: () = ();
+pub trait IsTaskOf<Judged> {
+    const CHECKED: () = ();
 }
 
 #[diagnostic::do_not_recommend]
-impl<T> SameTask<T> for T {}
+impl<T> IsTaskOf<T> for T {}
 
-/// The response of a judge with `for = …` is that of the workflow.
+/// Holds where the workflow of `for = …` has the judge's response type.
 #[diagnostic::on_unimplemented(
-    message = "the judge takes a response of type `{Self}`, but the response of its workflow is `{Expected}`",
-    label = "this workflow has another response",
-    note = "give the judge the type that stands in the workflow's `Result`; a judge of any workflow takes `serde_json::Value` and no `for = …`"
+    message = "the judge takes a response of type `{Judged}`, but its workflow responds with a `{Self}`",
+    label = "this workflow responds with a `{Self}`",
+    note = "give the judge the type that stands in the workflow's `Result`; a judge for any workflow takes `serde_json::Value`, without `for = …`"
 )]
-pub trait SameResponse<Expected> {
-    const SAME: () = ();
+pub trait IsResponseOf<Judged> {
+    const CHECKED: () = ();
 }
 
 #[diagnostic::do_not_recommend]
-impl<T> SameResponse<T> for T {}
+impl<T> IsResponseOf<T> for T {}

@@ -5,7 +5,6 @@ async fn right(task: &MathTask, response: Msg, grader: Model) -> bool {
 #[doc(hidden)]
 #[allow(dead_code, non_camel_case_types, unreachable_pub)]
 struct right {}
-#[doc(hidden)]
 #[allow(
     deprecated,
     non_upper_case_globals,
@@ -40,12 +39,12 @@ const _: () = {
             task: ::agentscope_tuner::__private::TypeInfo::of::<MathTask>(),
             response: ::agentscope_tuner::__private::TypeInfo::of::<Msg>(),
             workflow: {
-                let () = <MathTask as ::agentscope_tuner::__private::SameTask<
-                    <workflows::solve as ::agentscope_tuner::__private::Workflow>::Task,
-                >>::SAME;
-                let () = <Msg as ::agentscope_tuner::__private::SameResponse<
-                    <workflows::solve as ::agentscope_tuner::__private::Workflow>::Response,
-                >>::SAME;
+                let () = <<workflows::solve as ::agentscope_tuner::__private::Workflow>::Task as ::agentscope_tuner::__private::IsTaskOf<
+                    MathTask,
+                >>::CHECKED;
+                let () = <<workflows::solve as ::agentscope_tuner::__private::Workflow>::Response as ::agentscope_tuner::__private::IsResponseOf<
+                    Msg,
+                >>::CHECKED;
                 ::agentscope_tuner::__private::std::option::Option::Some(
                     <workflows::solve as ::agentscope_tuner::__private::Workflow>::ENTRY
                         .meta
@@ -63,8 +62,9 @@ const _: () = {
                     &__context,
                     "grader",
                 )?;
-                ::agentscope_tuner::__private::JudgeReturn::into_reward(
-                    right(&__task, __response, __slot0).await,
+                let __output = right(&__task, __response, __slot0).await;
+                <bool as ::agentscope_tuner::__private::JudgeReturn>::into_reward(
+                    __output,
                 )
             }),
         };

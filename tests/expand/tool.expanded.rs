@@ -5,7 +5,6 @@ async fn weather(city: &str, days: &[u8], unit: Option<Unit>) -> Result<Weather>
 #[doc(hidden)]
 #[allow(dead_code, non_camel_case_types, unreachable_pub)]
 struct weather {}
-#[doc(hidden)]
 #[allow(
     deprecated,
     non_upper_case_globals,
@@ -13,6 +12,8 @@ struct weather {}
     clippy::absolute_paths
 )]
 const _: () = {
+    #[allow(unused_imports)]
+    use ::agentscope_tuner::__private::std::convert::Into as _;
     #[derive(
         ::agentscope_tuner::__private::serde::Deserialize,
         ::agentscope_tuner::__private::schemars::JsonSchema
@@ -50,9 +51,13 @@ const _: () = {
                 let __arguments = ::agentscope_tuner::__private::parse_arguments::<
                     __Arguments,
                 >(&__input)?;
-                ::agentscope_tuner::__private::try_tool_output(
-                    weather(&__arguments.city, &__arguments.days, __arguments.unit).await,
-                )
+                let __output = weather(
+                        &__arguments.city,
+                        &__arguments.days,
+                        __arguments.unit,
+                    )
+                    .await;
+                ::agentscope_tuner::__private::try_tool_output(__output)
             }),
         };
     }

@@ -5,7 +5,6 @@ pub async fn solve(task: MathTask, model: Model, system: &Prompt) -> Result<Msg>
 #[doc(hidden)]
 #[allow(dead_code, non_camel_case_types, unreachable_pub)]
 pub struct solve {}
-#[doc(hidden)]
 #[allow(
     deprecated,
     non_upper_case_globals,
@@ -14,11 +13,9 @@ pub struct solve {}
 )]
 const _: () = {
     #[automatically_derived]
-    impl ::agentscope_tuner::__private::Workflow for solve {
+    impl ::agentscope_tuner::__private::WorkflowFn for solve {
         type Task = MathTask;
-        type Response = <Result<
-            Msg,
-        > as ::agentscope_tuner::__private::WorkflowReturn>::Response;
+        type Return = Result<Msg>;
         const ENTRY: ::agentscope_tuner::__private::WorkflowEntry = ::agentscope_tuner::__private::workflow_entry::<
             solve,
         >(
@@ -36,34 +33,22 @@ const _: () = {
                 ::agentscope_tuner::__private::SlotSpec {
                     name: "model",
                     role: <Model as ::agentscope_tuner::__private::FromContext>::ROLE,
-                    default: {
-                        const {
-                            ::agentscope_tuner::__private::std::assert!(
-                                ::agentscope_tuner::__private::std::matches!(< Model as
-                                ::agentscope_tuner::__private::FromContext > ::ROLE,
-                                ::agentscope_tuner::__private::SlotRole::Model),
-                                "#[model] gives the default of a `Model`, but `model` is not one"
-                            )
-                        };
-                        ::agentscope_tuner::__private::SlotDefault::Model("strong")
-                    },
+                    default: ::agentscope_tuner::__private::slot_default(
+                        ::agentscope_tuner::__private::SlotDefault::Model("strong"),
+                        <Model as ::agentscope_tuner::__private::FromContext>::ROLE,
+                        "#[model(…)] gives a default to a slot that holds a model; `model: Model` does not",
+                    ),
                     type_name: ::agentscope_tuner::__private::std::stringify!(Model),
                     doc: "",
                 },
                 ::agentscope_tuner::__private::SlotSpec {
                     name: "system",
                     role: <Prompt as ::agentscope_tuner::__private::FromContext>::ROLE,
-                    default: {
-                        const {
-                            ::agentscope_tuner::__private::std::assert!(
-                                ::agentscope_tuner::__private::std::matches!(< Prompt as
-                                ::agentscope_tuner::__private::FromContext > ::ROLE,
-                                ::agentscope_tuner::__private::SlotRole::Prompt),
-                                "#[prompt] gives the default of a `Prompt`, but `system` is not one"
-                            )
-                        };
-                        ::agentscope_tuner::__private::SlotDefault::Prompt("Be brief.")
-                    },
+                    default: ::agentscope_tuner::__private::slot_default(
+                        ::agentscope_tuner::__private::SlotDefault::Prompt("Be brief."),
+                        <Prompt as ::agentscope_tuner::__private::FromContext>::ROLE,
+                        "#[prompt(…)] gives a default to a slot that holds a prompt; `system: &Prompt` does not",
+                    ),
                     type_name: ::agentscope_tuner::__private::std::stringify!(Prompt),
                     doc: "How to behave.",
                 },
@@ -78,13 +63,13 @@ const _: () = {
                     &__context,
                     "system",
                 )?;
-                ::agentscope_tuner::__private::WorkflowReturn::produce(
-                    solve(__task, __slot0, &__slot1).await,
-                )
+                ::agentscope_tuner::__private::produce::<
+                    solve,
+                >(solve(__task, __slot0, &__slot1).await)
             }),
         );
     }
     ::agentscope_tuner::__private::inventory::submit! {
-        < solve as ::agentscope_tuner::__private::Workflow > ::ENTRY
+        < solve as ::agentscope_tuner::__private::WorkflowFn > ::ENTRY
     }
 };

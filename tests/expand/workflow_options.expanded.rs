@@ -4,7 +4,6 @@ async fn solve(task: &str, r#type: Prompt) -> Result<String> {
 #[doc(hidden)]
 #[allow(dead_code, non_camel_case_types, unreachable_pub)]
 struct solve {}
-#[doc(hidden)]
 #[allow(
     deprecated,
     non_upper_case_globals,
@@ -13,11 +12,9 @@ struct solve {}
 )]
 const _: () = {
     #[automatically_derived]
-    impl renamed::tuner::__private::Workflow for solve {
+    impl renamed::tuner::__private::WorkflowFn for solve {
         type Task = renamed::tuner::__private::std::string::String;
-        type Response = <Result<
-            String,
-        > as renamed::tuner::__private::WorkflowReturn>::Response;
+        type Return = Result<String>;
         const ENTRY: renamed::tuner::__private::WorkflowEntry = renamed::tuner::__private::workflow_entry::<
             solve,
         >(
@@ -35,23 +32,17 @@ const _: () = {
                 renamed::tuner::__private::SlotSpec {
                     name: "type",
                     role: <Prompt as renamed::tuner::__private::FromContext>::ROLE,
-                    default: {
-                        const {
-                            renamed::tuner::__private::std::assert!(
-                                renamed::tuner::__private::std::matches!(< Prompt as
-                                renamed::tuner::__private::FromContext > ::ROLE,
-                                renamed::tuner::__private::SlotRole::Prompt),
-                                "#[prompt] gives the default of a `Prompt`, but `type` is not one"
-                            )
-                        };
+                    default: renamed::tuner::__private::slot_default(
                         renamed::tuner::__private::SlotDefault::Prompt(
                             renamed::tuner::__private::std::include_str!(
                                 renamed::tuner::__private::std::concat!(renamed::tuner::__private::std::env!("CARGO_MANIFEST_DIR"),
                                 "/", "prompts/system.md")
                             )
                                 .trim_ascii_end(),
-                        )
-                    },
+                        ),
+                        <Prompt as renamed::tuner::__private::FromContext>::ROLE,
+                        "#[prompt(…)] gives a default to a slot that holds a prompt; `type: Prompt` does not",
+                    ),
                     type_name: renamed::tuner::__private::std::stringify!(Prompt),
                     doc: "",
                 },
@@ -62,13 +53,13 @@ const _: () = {
                     &__context,
                     "type",
                 )?;
-                renamed::tuner::__private::WorkflowReturn::produce(
-                    solve(&__task, __slot0).await,
-                )
+                renamed::tuner::__private::produce::<
+                    solve,
+                >(solve(&__task, __slot0).await)
             }),
         );
     }
     renamed::tuner::__private::inventory::submit! {
-        < solve as renamed::tuner::__private::Workflow > ::ENTRY
+        < solve as renamed::tuner::__private::WorkflowFn > ::ENTRY
     }
 };

@@ -3,11 +3,11 @@
 use std::process::{Command, Output};
 
 fn run(program: &str) -> Output {
-    Command::new(program).arg("list").env("NO_COLOR", "1").output().unwrap()
+    Command::new(program).arg("list").env("NO_COLOR", "1").output().expect("the program starts")
 }
 
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
+    String::from_utf8(bytes.to_vec()).expect("the program writes UTF-8")
 }
 
 #[test]

@@ -116,13 +116,13 @@ pub fn arguments_schema<T: JsonSchema>() -> Value {
 ///
 /// # Errors
 /// [`ErrorKind::Tool`] when `value` cannot be written as JSON.
-pub fn tool_output(value: &impl Serialize) -> Result<ToolOutput> {
-    let json = serde_json::to_value(value)
+pub fn tool_output<T: Serialize>(value: T) -> Result<ToolOutput> {
+    let json = serde_json::to_value(&value)
         .map_err(|error| Error::new(ErrorKind::Tool, "the tool's answer is not JSON").with_source(error))?;
     let text = match json {
         Value::String(text) => text,
         // `()`: that the call came back is all there is to say.
-        Value::Null if size_of_val(value) == 0 => "done".to_owned(),
+        Value::Null if size_of::<T>() == 0 => "done".to_owned(),
         other => other.to_string(),
     };
     Ok(vec![Block::text(text)])
@@ -134,7 +134,7 @@ pub fn tool_output(value: &impl Serialize) -> Result<ToolOutput> {
 /// [`ErrorKind::Tool`] with the tool's own message.
 pub fn try_tool_output<T: Serialize, E: Into<BoxError>>(result: Result<T, E>) -> Result<ToolOutput> {
     match result {
-        Ok(value) => tool_output(&value),
+        Ok(value) => tool_output(value),
         Err(error) => {
             let error = Error::other(error);
             Err(Error::new(ErrorKind::Tool, error.to_string()).with_source(error))
@@ -162,11 +162,11 @@ mod tests {
 
     #[test]
     fn strings_are_not_quoted() {
-        assert_eq!(tool_output(&"ok").unwrap(), [Block::text("ok")]);
-        assert_eq!(tool_output(&3.0).unwrap(), [Block::text("3.0")]);
-        assert_eq!(tool_output(&json!([1])).unwrap(), [Block::text("[1]")]);
-        assert_eq!(tool_output(&()).unwrap(), [Block::text("done")]);
-        assert_eq!(tool_output(&None::<u8>).unwrap(), [Block::text("null")]);
+        assert_eq!(tool_output("ok").unwrap(), [Block::text("ok")]);
+        assert_eq!(tool_output(3.0).unwrap(), [Block::text("3.0")]);
+        assert_eq!(tool_output(json!([1])).unwrap(), [Block::text("[1]")]);
+        assert_eq!(tool_output(()).unwrap(), [Block::text("done")]);
+        assert_eq!(tool_output(None::<u8>).unwrap(), [Block::text("null")]);
     }
 
     #[test]

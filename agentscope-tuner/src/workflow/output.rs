@@ -71,6 +71,7 @@ pub trait WorkflowValue {
     fn into_output(self) -> WorkflowOutput<Self::Response>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<R: Serialize + DeserializeOwned + Send + Sync + 'static> WorkflowValue for R {
     type Response = R;
 

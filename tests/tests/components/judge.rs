@@ -46,6 +46,12 @@ async fn opinion(
     Ok(answer.parse()?)
 }
 
+/// For a workflow of another crate.
+#[judge(for = fixture_component::parrot)]
+async fn polite(_question: &str, answer: &str) -> f64 {
+    if answer.contains("please") { 1.0 } else { 0.5 }
+}
+
 fn judged<T: Send + Sync + 'static, R: Send + Sync + 'static>(task: T, response: R) -> Judged {
     Judged { task: Arc::new(task), response: Arc::new(response) }
 }
@@ -89,6 +95,7 @@ async fn the_function_stays_plain_rust() {
 fn the_entry_names_the_workflow() {
     assert_eq!(right::ENTRY.workflow, Some("add"));
     assert_eq!(nearness::ENTRY.workflow, Some("add"));
+    assert_eq!(polite::ENTRY.workflow, Some("parrot"));
     assert_eq!(opinion::ENTRY.workflow, None);
     assert_eq!(nearness::ENTRY.meta.name, "near");
     assert!(opinion::ENTRY.task.is_json() && opinion::ENTRY.response.is_json());

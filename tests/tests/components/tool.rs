@@ -57,7 +57,11 @@ fn the_model_sees_name_description_and_schema() {
                     "items": {"type": "integer", "format": "uint8", "minimum": 0, "maximum": 255},
                     "description": "Days from today.",
                 },
-                "unit": {},
+                "unit": {
+                    "type": ["string", "null"],
+                    "enum": ["celsius", "fahrenheit", null],
+                    "description": "Unit of a temperature.",
+                },
             },
             "required": ["city", "days"],
             "additionalProperties": false,
@@ -95,7 +99,7 @@ async fn arguments_that_do_not_fit_are_named() {
 }
 
 #[tokio::test]
-async fn the_models_sees_the_error_of_a_tool() {
+async fn the_model_sees_why_a_tool_failed() {
     let error = call::<weather>(json!({"city": "Atlantis", "days": []})).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.to_string().as_str()),
