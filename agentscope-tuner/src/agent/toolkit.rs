@@ -118,7 +118,7 @@ impl Toolkit {
     }
 }
 
-fn check_name(name: &Cow<'static, str>, origin: Origin) -> Result<()> {
+fn check_name(name: &str, origin: Origin) -> Result<()> {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
     if (1..=64).contains(&name.len()) && name.chars().all(allowed) {
         return Ok(());

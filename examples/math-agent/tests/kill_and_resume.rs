@@ -1,6 +1,8 @@
 //! The real program is killed at random points of a `select` and resumed: nothing that was committed is paid again, and
 //! the result is that of an uninterrupted run.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{
     collections::BTreeSet,
     fs,
@@ -64,7 +66,8 @@ fn endpoint(requests: Requests) -> String {
         let right = seed::unit(1, "right", [asked.as_bytes()]) < 0.7;
         requests.lock().unwrap().push(asked);
         tokio::time::sleep(Duration::from_millis(20)).await;
-        let message = json!({"role": "assistant", "content": if right { "The answer is 42" } else { "I do not know" }});
+        let message =
+            json!({"role": "assistant", "content": if right { "The answer is 42" } else { "I do not know" }});
         let usage = json!({"prompt_tokens": 40, "completion_tokens": 5, "total_tokens": 45});
         Json(json!({"id": "c", "object": "chat.completion", "created": 1, "model": request["model"],
             "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage}))
@@ -109,7 +112,11 @@ fn select(runs: &Path, base_url: &str) -> Child {
 }
 
 fn the_run(runs: &Path) -> Option<PathBuf> {
-    let run = fs::read_dir(runs).ok()?.flatten().map(|entry| entry.path()).find(|path| path.is_dir() && !path.is_symlink())?;
+    let run = fs::read_dir(runs)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.is_dir() && !path.is_symlink())?;
     run.join("run.sqlite").is_file().then_some(run)
 }
 
@@ -117,7 +124,8 @@ fn the_run(runs: &Path) -> Option<PathBuf> {
 fn committed(run: &Path) -> BTreeSet<String> {
     let store = rusqlite::Connection::open(run.join("run.sqlite")).unwrap();
     let Ok(mut statement) = store.prepare("SELECT model, request FROM call") else { return BTreeSet::new() };
-    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))).unwrap();
+    let rows =
+        statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))).unwrap();
     rows.map(|row| {
         let (model, request) = row.unwrap();
         let request: Value = serde_json::from_str(&request).unwrap();
@@ -133,7 +141,8 @@ fn take(requests: &Requests) -> Vec<String> {
 /// The outcome without what may differ: how long calls took.
 fn outcome(runs: &Path) -> Value {
     let run = the_run(runs).unwrap();
-    let mut outcome: Value = serde_json::from_str(&fs::read_to_string(run.join("outcome.json")).unwrap()).unwrap();
+    let mut outcome: Value =
+        serde_json::from_str(&fs::read_to_string(run.join("outcome.json")).unwrap()).unwrap();
     for candidate in outcome["candidates"].as_array_mut().unwrap() {
         candidate.as_object_mut().unwrap().remove("latency");
     }
