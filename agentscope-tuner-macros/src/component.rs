@@ -165,6 +165,14 @@ impl Component {
             _ => self.parameters.get(self.kind.leading()..).unwrap_or_default(),
         }
     }
+
+    /// The path of the library, as `crate = …` gives it.
+    pub(crate) fn krate(&self) -> TokenStream {
+        match &self.options.krate {
+            Some(path) => path.to_token_stream(),
+            None => quote!(::agentscope_tuner),
+        }
+    }
 }
 
 impl Parameter {

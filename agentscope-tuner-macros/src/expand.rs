@@ -1,12 +1,12 @@
 //! What the code of workflows, judges and tools has in common.
 //!
 //! The function stays as it is. Beside it stand a type of its name, so that generic code can name it, and a
-//! constant that implements a trait for that type and registers it. All paths go through `__private` of the
-//! library, so that nothing depends on what is imported or shadowed around the function.
+//! constant that implements a trait for that type and registers it. Inside, all paths go through `__tuner`, which
+//! is `__private` of the library, so that nothing depends on what is imported or shadowed around the function.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Expr, ExprLit, Lit, Path, Type, ext::IdentExt, spanned::Spanned};
+use syn::{Expr, ExprLit, Lit, Type, ext::IdentExt, spanned::Spanned};
 
 use crate::{
     check,
@@ -38,12 +38,12 @@ pub(crate) fn annotate(kind: Kind, options: TokenStream, item: TokenStream) -> T
 
 /// All that stands beside the function.
 fn generated(component: &Component) -> TokenStream {
-    let private = Private::of(component);
+    let (krate, private) = (component.krate(), Private(Span::call_site()));
     let (name, visibility) = (component.ident(), &component.function.visibility);
     let (implementation, interface) = match component.kind {
-        Kind::Workflow => (workflow::implementation(component, &private), "WorkflowFn"),
-        Kind::Judge => (judge::implementation(component, &private), "Judge"),
-        Kind::Tool => (tool::implementation(component, &private), "FunctionTool"),
+        Kind::Workflow => (workflow::implementation(component, private), "WorkflowFn"),
+        Kind::Judge => (judge::implementation(component, private), "Judge"),
+        Kind::Tool => (tool::implementation(component, private), "FunctionTool"),
     };
     let interface = Ident::new(interface, Span::call_site());
     quote! {
@@ -54,6 +54,8 @@ fn generated(component: &Component) -> TokenStream {
 
         #[allow(deprecated, non_upper_case_globals, unused_qualifications, clippy::absolute_paths)]
         const _: () = {
+            use #krate::__private as #private;
+
             #implementation
 
             #private::inventory::submit! { <#name as #private::#interface>::ENTRY }
@@ -61,35 +63,25 @@ fn generated(component: &Component) -> TokenStream {
     }
 }
 
-/// The path to what generated code may name.
-pub(crate) struct Private {
-    krate: Option<Path>,
-    span: Span,
-}
+/// The name of the library inside the constant, as if it stood at a place of the user's code: the compiler then
+/// blames what stands there.
+#[derive(Clone, Copy)]
+pub(crate) struct Private(Span);
 
 impl Private {
-    fn of(component: &Component) -> Self {
-        Self { krate: component.options.krate.clone(), span: Span::call_site() }
-    }
-
-    /// The same path as if it stood at `span`, so that the compiler blames what stands there.
-    pub(crate) fn at(&self, span: Span) -> Self {
-        Self { krate: self.krate.clone(), span }
+    pub(crate) fn at(self, span: Span) -> Self {
+        Self(span)
     }
 }
 
 impl ToTokens for Private {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        tokens.extend(match &self.krate {
-            None => quote_spanned!(self.span=> ::agentscope_tuner::__private),
-            // Left where it is: `$crate` means something by its own span alone.
-            Some(krate) => quote_spanned!(self.span=> #krate::__private),
-        });
+        Ident::new("__tuner", self.0).to_tokens(tokens);
     }
 }
 
 /// The value of `Meta`.
-pub(crate) fn meta(component: &Component, private: &Private) -> TokenStream {
+pub(crate) fn meta(component: &Component, private: Private) -> TokenStream {
     let (name, doc) = (component.name(), component.doc.text(private));
     quote! {
         #private::Meta {
@@ -106,7 +98,7 @@ pub(crate) fn meta(component: &Component, private: &Private) -> TokenStream {
 }
 
 /// The values of `SlotSpec`, in the order of the parameters.
-pub(crate) fn slots(component: &Component, private: &Private) -> TokenStream {
+pub(crate) fn slots(component: &Component, private: Private) -> TokenStream {
     let slots = component.slots().iter().map(|slot| {
         let (name, ty, doc) = (slot_name(slot), slot.owned().ty(private), slot.doc.text(private));
         let default = default(slot, private);
@@ -125,7 +117,7 @@ pub(crate) fn slots(component: &Component, private: &Private) -> TokenStream {
 }
 
 /// The value of `SlotDefault`, checked against the role of the slot's type.
-fn default(slot: &Parameter, private: &Private) -> TokenStream {
+fn default(slot: &Parameter, private: Private) -> TokenStream {
     let Some(SlotDefault { attribute, kind, value: Some(value) }) = slot.defaults.first() else {
         return quote!(#private::SlotDefault::None);
     };
@@ -152,7 +144,7 @@ fn default(slot: &Parameter, private: &Private) -> TokenStream {
 }
 
 /// The text of a file, without the line break that editors put at its end.
-fn included(file: &syn::LitStr, private: &Private) -> TokenStream {
+fn included(file: &syn::LitStr, private: Private) -> TokenStream {
     let span = file.span();
     let private = private.at(span);
     quote_spanned! {span=>
@@ -163,7 +155,7 @@ fn included(file: &syn::LitStr, private: &Private) -> TokenStream {
 }
 
 /// Locals that own what the slots supply, and how each is passed to the function.
-pub(crate) fn supplied(component: &Component, private: &Private) -> (Vec<TokenStream>, Vec<TokenStream>) {
+pub(crate) fn supplied(component: &Component, private: Private) -> (Vec<TokenStream>, Vec<TokenStream>) {
     let context = local("context");
     let supplied = component.slots().iter().enumerate().map(|(index, slot)| {
         let local = local(&format!("slot{index}"));
@@ -199,7 +191,7 @@ fn slot_name(slot: &Parameter) -> String {
 
 impl Owned<'_> {
     /// The type to own.
-    pub(crate) fn ty(&self, private: &Private) -> TokenStream {
+    pub(crate) fn ty(&self, private: Private) -> TokenStream {
         match self {
             Self::Value(ty) | Self::Borrowed(ty) => Type::to_token_stream(ty),
             Self::Str => quote!(#private::std::string::String),
@@ -223,7 +215,7 @@ impl Doc {
     }
 
     /// A constant expression for the text.
-    pub(crate) fn text(&self, private: &Private) -> TokenStream {
+    pub(crate) fn text(&self, private: Private) -> TokenStream {
         let lines: Option<Vec<_>> = self.0.iter().map(literal).collect();
         match lines {
             Some(lines) => unindented(&lines).to_token_stream(),

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Implements `Judge`.
-pub(crate) fn implementation(component: &Component, private: &Private) -> TokenStream {
+pub(crate) fn implementation(component: &Component, private: Private) -> TokenStream {
     let [task, response] = component.leading() else { return TokenStream::new() };
     let name = component.ident();
     let (task_type, response_type) = (task.owned().ty(private), response.owned().ty(private));
@@ -38,7 +38,7 @@ pub(crate) fn implementation(component: &Component, private: &Private) -> TokenS
 }
 
 /// The name of the workflow of `for = …`, whose types must be those of the judge.
-fn workflow(component: &Component, private: &Private) -> TokenStream {
+fn workflow(component: &Component, private: Private) -> TokenStream {
     let Some(path) = &component.options.workflow else {
         return quote!(#private::std::option::Option::None);
     };
@@ -60,7 +60,7 @@ fn workflow(component: &Component, private: &Private) -> TokenStream {
     }
 }
 
-fn run(component: &Component, [task, response]: [&Parameter; 2], private: &Private) -> TokenStream {
+fn run(component: &Component, [task, response]: [&Parameter; 2], private: Private) -> TokenStream {
     let name = component.ident();
     let [judged, context, local_task, local_response, output] =
         ["judged", "context", "task", "response", "output"].map(local);
@@ -84,7 +84,7 @@ fn run(component: &Component, [task, response]: [&Parameter; 2], private: &Priva
 }
 
 /// The function that reads a task or response.
-fn read(owned: &Owned<'_>, private: &Private) -> TokenStream {
+fn read(owned: &Owned<'_>, private: Private) -> TokenStream {
     let ty = owned.ty(private);
     match owned {
         Owned::Value(_) => quote!(#private::unerase_owned::<#ty>),
@@ -93,7 +93,7 @@ fn read(owned: &Owned<'_>, private: &Private) -> TokenStream {
 }
 
 /// What the function returned, as a reward.
-fn reward(component: &Component, private: &Private, output: &Ident) -> TokenStream {
+fn reward(component: &Component, private: Private, output: &Ident) -> TokenStream {
     let ReturnType::Type(_, returned) = &component.function.signature.output else {
         return TokenStream::new();
     };

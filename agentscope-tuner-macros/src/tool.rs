@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::{Ident, LitStr, ReturnType, Type, spanned::Spanned};
+use syn::{Ident, ReturnType, Type, spanned::Spanned};
 
 use crate::{
     component::{Component, bare},
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Implements `FunctionTool`.
-pub(crate) fn implementation(component: &Component, private: &Private) -> TokenStream {
+pub(crate) fn implementation(component: &Component, private: Private) -> TokenStream {
     let name = component.ident();
     let (arguments, meta, run) =
         (arguments(component, private), meta(component, private), run(component, private));
@@ -33,32 +33,25 @@ pub(crate) fn implementation(component: &Component, private: &Private) -> TokenS
 }
 
 /// A struct of the arguments, which reads them and describes itself to the model.
-fn arguments(component: &Component, private: &Private) -> TokenStream {
+fn arguments(component: &Component, private: Private) -> TokenStream {
     let fields = component.parameters.iter().filter_map(|parameter| {
         let (name, ty) = (parameter.ident()?, parameter.owned().ty(private));
         let docs = &parameter.doc.0;
         Some(quote!(#(#[doc = #docs])* #name: #ty))
     });
-    let [serde, schemars] = ["serde", "schemars"].map(|krate| crate_path(private, krate));
     quote! {
         // The derives call `into` as a method, which needs the trait where the prelude is switched off.
         #[allow(unused_imports)]
         use #private::std::convert::Into as _;
 
         #[derive(#private::serde::Deserialize, #private::schemars::JsonSchema)]
-        #[serde(crate = #serde, deny_unknown_fields)]
-        #[schemars(crate = #schemars)]
+        #[serde(crate = "__tuner::serde", deny_unknown_fields)]
+        #[schemars(crate = "__tuner::schemars")]
         struct __Arguments { #(#fields),* }
     }
 }
 
-/// The path of a crate in `private`, as the derives want it.
-fn crate_path(private: &Private, krate: &str) -> LitStr {
-    let path = quote!(#private).to_string().replace(' ', "");
-    LitStr::new(&format!("{path}::{krate}"), proc_macro2::Span::call_site())
-}
-
-fn run(component: &Component, private: &Private) -> TokenStream {
+fn run(component: &Component, private: Private) -> TokenStream {
     let name = component.ident();
     let [input, arguments] = ["input", "arguments"].map(local);
     let passed = component.parameters.iter().filter_map(|parameter| {

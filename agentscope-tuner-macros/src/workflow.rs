@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Implements `WorkflowFn`, and so `Workflow`.
-pub(crate) fn implementation(component: &Component, private: &Private) -> TokenStream {
+pub(crate) fn implementation(component: &Component, private: Private) -> TokenStream {
     let ([task], ReturnType::Type(_, returned)) = (component.leading(), &component.function.signature.output)
     else {
         return TokenStream::new();
@@ -32,7 +32,7 @@ pub(crate) fn implementation(component: &Component, private: &Private) -> TokenS
 }
 
 /// A closure, so that it is checked together with the entry: what is wrong in both is reported once.
-fn run(component: &Component, task: &Owned<'_>, private: &Private) -> TokenStream {
+fn run(component: &Component, task: &Owned<'_>, private: Private) -> TokenStream {
     let name = component.ident();
     let [local_task, context] = ["task", "context"].map(local);
     let (locals, slots) = supplied(component, private);

@@ -12,64 +12,57 @@ struct right {}
     clippy::absolute_paths
 )]
 const _: () = {
+    use ::agentscope_tuner::__private as __tuner;
     #[automatically_derived]
-    impl ::agentscope_tuner::__private::Judge for right {
+    impl __tuner::Judge for right {
         type Task = MathTask;
         type Response = Msg;
-        const ENTRY: ::agentscope_tuner::__private::JudgeEntry = ::agentscope_tuner::__private::JudgeEntry {
-            meta: ::agentscope_tuner::__private::Meta {
+        const ENTRY: __tuner::JudgeEntry = __tuner::JudgeEntry {
+            meta: __tuner::Meta {
                 name: "right",
                 doc: "Whether the answer is right.",
-                module: ::agentscope_tuner::__private::std::module_path!(),
-                location: ::agentscope_tuner::__private::Location {
-                    file: ::agentscope_tuner::__private::std::file!(),
-                    line: ::agentscope_tuner::__private::std::line!(),
-                    column: ::agentscope_tuner::__private::std::column!(),
+                module: __tuner::std::module_path!(),
+                location: __tuner::Location {
+                    file: __tuner::std::file!(),
+                    line: __tuner::std::line!(),
+                    column: __tuner::std::column!(),
                 },
             },
             slots: &[
-                ::agentscope_tuner::__private::SlotSpec {
+                __tuner::SlotSpec {
                     name: "grader",
-                    role: <Model as ::agentscope_tuner::__private::FromContext>::ROLE,
-                    default: ::agentscope_tuner::__private::SlotDefault::None,
-                    type_name: ::agentscope_tuner::__private::std::stringify!(Model),
+                    role: <Model as __tuner::FromContext>::ROLE,
+                    default: __tuner::SlotDefault::None,
+                    type_name: __tuner::std::stringify!(Model),
                     doc: "",
                 },
             ],
-            task: ::agentscope_tuner::__private::TypeInfo::of::<MathTask>(),
-            response: ::agentscope_tuner::__private::TypeInfo::of::<Msg>(),
+            task: __tuner::TypeInfo::of::<MathTask>(),
+            response: __tuner::TypeInfo::of::<Msg>(),
             workflow: {
-                let () = <<workflows::solve as ::agentscope_tuner::__private::Workflow>::Task as ::agentscope_tuner::__private::IsTaskOf<
+                let () = <<workflows::solve as __tuner::Workflow>::Task as __tuner::IsTaskOf<
                     MathTask,
                 >>::CHECKED;
-                let () = <<workflows::solve as ::agentscope_tuner::__private::Workflow>::Response as ::agentscope_tuner::__private::IsResponseOf<
+                let () = <<workflows::solve as __tuner::Workflow>::Response as __tuner::IsResponseOf<
                     Msg,
                 >>::CHECKED;
-                ::agentscope_tuner::__private::std::option::Option::Some(
-                    <workflows::solve as ::agentscope_tuner::__private::Workflow>::ENTRY
-                        .meta
-                        .name,
+                __tuner::std::option::Option::Some(
+                    <workflows::solve as __tuner::Workflow>::ENTRY.meta.name,
                 )
             },
-            run: |__judged, __context| ::agentscope_tuner::__private::std::boxed::Box::pin(async move {
-                let __task = ::agentscope_tuner::__private::unerase::<
-                    MathTask,
-                >(__judged.task)?;
-                let __response = ::agentscope_tuner::__private::unerase_owned::<
-                    Msg,
-                >(__judged.response)?;
-                let __slot0 = <Model as ::agentscope_tuner::__private::FromContext>::from_context(
+            run: |__judged, __context| __tuner::std::boxed::Box::pin(async move {
+                let __task = __tuner::unerase::<MathTask>(__judged.task)?;
+                let __response = __tuner::unerase_owned::<Msg>(__judged.response)?;
+                let __slot0 = <Model as __tuner::FromContext>::from_context(
                     &__context,
                     "grader",
                 )?;
                 let __output = right(&__task, __response, __slot0).await;
-                <bool as ::agentscope_tuner::__private::JudgeReturn>::into_reward(
-                    __output,
-                )
+                <bool as __tuner::JudgeReturn>::into_reward(__output)
             }),
         };
     }
-    ::agentscope_tuner::__private::inventory::submit! {
-        < right as ::agentscope_tuner::__private::Judge > ::ENTRY
+    __tuner::inventory::submit! {
+        < right as __tuner::Judge > ::ENTRY
     }
 };

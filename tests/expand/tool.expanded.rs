@@ -12,56 +12,52 @@ struct weather {}
     clippy::absolute_paths
 )]
 const _: () = {
+    use ::agentscope_tuner::__private as __tuner;
     #[allow(unused_imports)]
-    use ::agentscope_tuner::__private::std::convert::Into as _;
-    #[derive(
-        ::agentscope_tuner::__private::serde::Deserialize,
-        ::agentscope_tuner::__private::schemars::JsonSchema
-    )]
-    #[serde(crate = "::agentscope_tuner::__private::serde", deny_unknown_fields)]
-    #[schemars(crate = "::agentscope_tuner::__private::schemars")]
+    use __tuner::std::convert::Into as _;
+    #[derive(__tuner::serde::Deserialize, __tuner::schemars::JsonSchema)]
+    #[serde(crate = "__tuner::serde", deny_unknown_fields)]
+    #[schemars(crate = "__tuner::schemars")]
     struct __Arguments {
         /// Name of the city.
-        city: ::agentscope_tuner::__private::std::string::String,
-        days: ::agentscope_tuner::__private::std::vec::Vec<u8>,
+        city: __tuner::std::string::String,
+        days: __tuner::std::vec::Vec<u8>,
         unit: Option<Unit>,
     }
     #[automatically_derived]
-    impl ::agentscope_tuner::__private::FunctionTool for weather {
-        const ENTRY: ::agentscope_tuner::__private::ToolEntry = ::agentscope_tuner::__private::ToolEntry {
-            meta: ::agentscope_tuner::__private::Meta {
+    impl __tuner::FunctionTool for weather {
+        const ENTRY: __tuner::ToolEntry = __tuner::ToolEntry {
+            meta: __tuner::Meta {
                 name: "weather",
                 doc: "Looks up the weather.",
-                module: ::agentscope_tuner::__private::std::module_path!(),
-                location: ::agentscope_tuner::__private::Location {
-                    file: ::agentscope_tuner::__private::std::file!(),
-                    line: ::agentscope_tuner::__private::std::line!(),
-                    column: ::agentscope_tuner::__private::std::column!(),
+                module: __tuner::std::module_path!(),
+                location: __tuner::Location {
+                    file: __tuner::std::file!(),
+                    line: __tuner::std::line!(),
+                    column: __tuner::std::column!(),
                 },
             },
             parameters: || {
-                static __SCHEMA: ::agentscope_tuner::__private::std::sync::LazyLock<
-                    ::agentscope_tuner::__private::serde_json::Value,
-                > = ::agentscope_tuner::__private::std::sync::LazyLock::new(
-                    ::agentscope_tuner::__private::arguments_schema::<__Arguments>,
+                static __SCHEMA: __tuner::std::sync::LazyLock<
+                    __tuner::serde_json::Value,
+                > = __tuner::std::sync::LazyLock::new(
+                    __tuner::arguments_schema::<__Arguments>,
                 );
-                ::agentscope_tuner::__private::std::clone::Clone::clone(&*__SCHEMA)
+                __tuner::std::clone::Clone::clone(&*__SCHEMA)
             },
-            call: |__input| ::agentscope_tuner::__private::std::boxed::Box::pin(async move {
-                let __arguments = ::agentscope_tuner::__private::parse_arguments::<
-                    __Arguments,
-                >(&__input)?;
+            call: |__input| __tuner::std::boxed::Box::pin(async move {
+                let __arguments = __tuner::parse_arguments::<__Arguments>(&__input)?;
                 let __output = weather(
                         &__arguments.city,
                         &__arguments.days,
                         __arguments.unit,
                     )
                     .await;
-                ::agentscope_tuner::__private::try_tool_output(__output)
+                __tuner::try_tool_output(__output)
             }),
         };
     }
-    ::agentscope_tuner::__private::inventory::submit! {
-        < weather as ::agentscope_tuner::__private::FunctionTool > ::ENTRY
+    __tuner::inventory::submit! {
+        < weather as __tuner::FunctionTool > ::ENTRY
     }
 };

@@ -12,64 +12,63 @@ pub struct solve {}
     clippy::absolute_paths
 )]
 const _: () = {
+    use ::agentscope_tuner::__private as __tuner;
     #[automatically_derived]
-    impl ::agentscope_tuner::__private::WorkflowFn for solve {
+    impl __tuner::WorkflowFn for solve {
         type Task = MathTask;
         type Return = Result<Msg>;
-        const ENTRY: ::agentscope_tuner::__private::WorkflowEntry = ::agentscope_tuner::__private::workflow_entry::<
+        const ENTRY: __tuner::WorkflowEntry = __tuner::workflow_entry::<
             solve,
         >(
-            ::agentscope_tuner::__private::Meta {
+            __tuner::Meta {
                 name: "solve",
                 doc: "Solves one problem.",
-                module: ::agentscope_tuner::__private::std::module_path!(),
-                location: ::agentscope_tuner::__private::Location {
-                    file: ::agentscope_tuner::__private::std::file!(),
-                    line: ::agentscope_tuner::__private::std::line!(),
-                    column: ::agentscope_tuner::__private::std::column!(),
+                module: __tuner::std::module_path!(),
+                location: __tuner::Location {
+                    file: __tuner::std::file!(),
+                    line: __tuner::std::line!(),
+                    column: __tuner::std::column!(),
                 },
             },
             &[
-                ::agentscope_tuner::__private::SlotSpec {
+                __tuner::SlotSpec {
                     name: "model",
-                    role: <Model as ::agentscope_tuner::__private::FromContext>::ROLE,
-                    default: ::agentscope_tuner::__private::slot_default(
-                        ::agentscope_tuner::__private::SlotDefault::Model("strong"),
-                        <Model as ::agentscope_tuner::__private::FromContext>::ROLE,
+                    role: <Model as __tuner::FromContext>::ROLE,
+                    default: __tuner::slot_default(
+                        __tuner::SlotDefault::Model("strong"),
+                        <Model as __tuner::FromContext>::ROLE,
                         "#[model(…)] gives a default to a slot that holds a model; `model: Model` does not",
                     ),
-                    type_name: ::agentscope_tuner::__private::std::stringify!(Model),
+                    type_name: __tuner::std::stringify!(Model),
                     doc: "",
                 },
-                ::agentscope_tuner::__private::SlotSpec {
+                __tuner::SlotSpec {
                     name: "system",
-                    role: <Prompt as ::agentscope_tuner::__private::FromContext>::ROLE,
-                    default: ::agentscope_tuner::__private::slot_default(
-                        ::agentscope_tuner::__private::SlotDefault::Prompt("Be brief."),
-                        <Prompt as ::agentscope_tuner::__private::FromContext>::ROLE,
+                    role: <Prompt as __tuner::FromContext>::ROLE,
+                    default: __tuner::slot_default(
+                        __tuner::SlotDefault::Prompt("Be brief."),
+                        <Prompt as __tuner::FromContext>::ROLE,
                         "#[prompt(…)] gives a default to a slot that holds a prompt; `system: &Prompt` does not",
                     ),
-                    type_name: ::agentscope_tuner::__private::std::stringify!(Prompt),
+                    type_name: __tuner::std::stringify!(Prompt),
                     doc: "How to behave.",
                 },
             ],
-            |__task, __context| ::agentscope_tuner::__private::std::boxed::Box::pin(async move {
-                let __task = ::agentscope_tuner::__private::owned_task::<solve>(__task)?;
-                let __slot0 = <Model as ::agentscope_tuner::__private::FromContext>::from_context(
+            |__task, __context| __tuner::std::boxed::Box::pin(async move {
+                let __task = __tuner::owned_task::<solve>(__task)?;
+                let __slot0 = <Model as __tuner::FromContext>::from_context(
                     &__context,
                     "model",
                 )?;
-                let __slot1 = <Prompt as ::agentscope_tuner::__private::FromContext>::from_context(
+                let __slot1 = <Prompt as __tuner::FromContext>::from_context(
                     &__context,
                     "system",
                 )?;
-                ::agentscope_tuner::__private::produce::<
-                    solve,
-                >(solve(__task, __slot0, &__slot1).await)
+                __tuner::produce::<solve>(solve(__task, __slot0, &__slot1).await)
             }),
         );
     }
-    ::agentscope_tuner::__private::inventory::submit! {
-        < solve as ::agentscope_tuner::__private::WorkflowFn > ::ENTRY
+    __tuner::inventory::submit! {
+        < solve as __tuner::WorkflowFn > ::ENTRY
     }
 };

@@ -11,55 +11,54 @@ struct solve {}
     clippy::absolute_paths
 )]
 const _: () = {
+    use renamed::tuner::__private as __tuner;
     #[automatically_derived]
-    impl renamed::tuner::__private::WorkflowFn for solve {
-        type Task = renamed::tuner::__private::std::string::String;
+    impl __tuner::WorkflowFn for solve {
+        type Task = __tuner::std::string::String;
         type Return = Result<String>;
-        const ENTRY: renamed::tuner::__private::WorkflowEntry = renamed::tuner::__private::workflow_entry::<
+        const ENTRY: __tuner::WorkflowEntry = __tuner::workflow_entry::<
             solve,
         >(
-            renamed::tuner::__private::Meta {
+            __tuner::Meta {
                 name: "math-solver",
                 doc: "",
-                module: renamed::tuner::__private::std::module_path!(),
-                location: renamed::tuner::__private::Location {
-                    file: renamed::tuner::__private::std::file!(),
-                    line: renamed::tuner::__private::std::line!(),
-                    column: renamed::tuner::__private::std::column!(),
+                module: __tuner::std::module_path!(),
+                location: __tuner::Location {
+                    file: __tuner::std::file!(),
+                    line: __tuner::std::line!(),
+                    column: __tuner::std::column!(),
                 },
             },
             &[
-                renamed::tuner::__private::SlotSpec {
+                __tuner::SlotSpec {
                     name: "type",
-                    role: <Prompt as renamed::tuner::__private::FromContext>::ROLE,
-                    default: renamed::tuner::__private::slot_default(
-                        renamed::tuner::__private::SlotDefault::Prompt(
-                            renamed::tuner::__private::std::include_str!(
-                                renamed::tuner::__private::std::concat!(renamed::tuner::__private::std::env!("CARGO_MANIFEST_DIR"),
+                    role: <Prompt as __tuner::FromContext>::ROLE,
+                    default: __tuner::slot_default(
+                        __tuner::SlotDefault::Prompt(
+                            __tuner::std::include_str!(
+                                __tuner::std::concat!(__tuner::std::env!("CARGO_MANIFEST_DIR"),
                                 "/", "prompts/system.md")
                             )
                                 .trim_ascii_end(),
                         ),
-                        <Prompt as renamed::tuner::__private::FromContext>::ROLE,
+                        <Prompt as __tuner::FromContext>::ROLE,
                         "#[prompt(…)] gives a default to a slot that holds a prompt; `type: Prompt` does not",
                     ),
-                    type_name: renamed::tuner::__private::std::stringify!(Prompt),
+                    type_name: __tuner::std::stringify!(Prompt),
                     doc: "",
                 },
             ],
-            |__task, __context| renamed::tuner::__private::std::boxed::Box::pin(async move {
-                let __task = renamed::tuner::__private::task::<solve>(__task)?;
-                let __slot0 = <Prompt as renamed::tuner::__private::FromContext>::from_context(
+            |__task, __context| __tuner::std::boxed::Box::pin(async move {
+                let __task = __tuner::task::<solve>(__task)?;
+                let __slot0 = <Prompt as __tuner::FromContext>::from_context(
                     &__context,
                     "type",
                 )?;
-                renamed::tuner::__private::produce::<
-                    solve,
-                >(solve(&__task, __slot0).await)
+                __tuner::produce::<solve>(solve(&__task, __slot0).await)
             }),
         );
     }
-    renamed::tuner::__private::inventory::submit! {
-        < solve as renamed::tuner::__private::WorkflowFn > ::ENTRY
+    __tuner::inventory::submit! {
+        < solve as __tuner::WorkflowFn > ::ENTRY
     }
 };

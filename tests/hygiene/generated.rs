@@ -40,3 +40,28 @@ passed_on! {
         Ok(format!("{system} {task}"))
     }
 }
+
+/// The crate under a path that only the macro can name.
+macro_rules! renamed {
+    ($name:ident, $judge:ident, $tool:ident) => {
+        #[doc = "Through another path."]
+        #[workflow(crate = $crate::tuner)]
+        async fn $name(task: String) -> Result<String> {
+            Ok(task)
+        }
+
+        #[doc = "Through another path."]
+        #[judge(for = $name, crate = $crate::tuner)]
+        async fn $judge(_task: &str, _response: &str) -> bool {
+            true
+        }
+
+        #[doc = "Through another path."]
+        #[tool(crate = $crate::tuner)]
+        async fn $tool(text: &str) -> String {
+            text.to_owned()
+        }
+    };
+}
+
+renamed!(elsewhere, elsewhere_judge, elsewhere_tool);

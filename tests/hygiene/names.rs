@@ -9,7 +9,7 @@ pub(crate) async fn r#match(
     r#loop: Model,
     #[prompt("Be brief.")] r#use: Prompt,
 ) -> Result<String> {
-    r#loop.ask(format!("{}{}", r#use, r#type)).await
+    r#loop.ask([&*r#use, r#type].concat()).await
 }
 
 /// Raw identifiers.
@@ -71,7 +71,7 @@ async fn blind(_: (u8, u8), &sum: &u8) -> bool {
 /// Attributes of other crates and of the compiler stay on the function.
 #[deprecated = "only a test"]
 #[workflow]
-#[expect(clippy::needless_pass_by_value, reason = "only a test")]
-async fn old(task: String, #[allow(unused_variables)] model: Model) -> Result<String> {
-    Ok(task.to_uppercase())
+#[expect(clippy::cast_possible_truncation, reason = "only a test")]
+async fn old(task: f64, #[allow(unused_variables)] model: Model) -> Result<f32> {
+    Ok(task as f32)
 }

@@ -83,7 +83,7 @@ pub(super) async fn solve(
     context: Circumstances,
 ) -> ::std::result::Result<Msg, ::agentscope_tuner::Error> {
     let answer = model.ask(ToOwned::to_owned(task)).await?;
-    context.metric("prompts", (system.len() + other.len()) as f64);
+    context.metric("prompts", if system.len() < other.len() { 1.0 } else { 2.0 });
     ::std::result::Result::Ok(Msg::assistant(answer))
 }
 

@@ -20,6 +20,7 @@ mod nested;
 #[path = "../hygiene/shadowed.rs"]
 mod shadowed;
 
+use agentscope_tuner as tuner;
 use agentscope_tuner::{agent::FunctionTool, registry::Registry, workflow::Workflow};
 use serde_json::json;
 
@@ -28,12 +29,22 @@ fn all_components_are_registered_and_fit() {
     let registry = Registry::collect().unwrap();
     let workflows: Vec<_> = registry.workflows().iter().map(|entry| entry.meta.name).collect();
     let expected = [
-        "apart", "context", "inside", "match", "model", "old", "one_up", "passed", "solve", "two_up",
+        "apart",
+        "context",
+        "elsewhere",
+        "inside",
+        "match",
+        "model",
+        "old",
+        "one_up",
+        "passed",
+        "solve",
+        "two_up",
         "written",
     ];
     assert_eq!(workflows, expected);
-    assert_eq!(registry.judges().len(), 8);
-    assert_eq!(registry.tools().len(), 5);
+    assert_eq!(registry.judges().len(), 9);
+    assert_eq!(registry.tools().len(), 6);
     assert_eq!(nested::local(), ["inside", "inside-judge", "inside-tool"]);
 }
 

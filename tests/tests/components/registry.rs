@@ -42,7 +42,7 @@ async fn anything(task: &Value, response: &Value) -> bool {
 }
 
 fn fault(registry: Result<Registry>) -> String {
-    registry.unwrap_err().to_string()
+    registry.expect_err("the registry has faults").to_string()
 }
 
 #[test]
