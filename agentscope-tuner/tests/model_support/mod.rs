@@ -1,7 +1,13 @@
 //! A server on this machine that answers as told.
 #![allow(dead_code, reason = "each test uses a part")]
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use agentscope_tuner::model::{Model, ModelBuilder, openai};
 use axum::{
@@ -22,6 +28,8 @@ pub(crate) struct Reply {
     chunks: Vec<Vec<u8>>,
     /// What happens after the chunks.
     end: End,
+    /// How long the server thinks.
+    delay: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,7 +45,7 @@ pub(crate) enum End {
 impl Reply {
     pub(crate) fn new(status: u16, kind: &str, body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("content-type", kind.to_owned())];
-        Self { status, headers, chunks: vec![body.into()], end: End::Clean }
+        Self { status, headers, chunks: vec![body.into()], end: End::Clean, delay: Duration::ZERO }
     }
 
     pub(crate) fn json(body: Value) -> Self {
@@ -55,6 +63,11 @@ impl Reply {
 
     pub(crate) fn end(mut self, end: End) -> Self {
         self.end = end;
+        self
+    }
+
+    pub(crate) fn delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
         self
     }
 
@@ -85,26 +98,31 @@ impl Reply {
 pub(crate) struct Fake {
     pub(crate) url: String,
     seen: Arc<Mutex<Vec<(HeaderMap, Value)>>>,
+    most: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Fake {
     pub(crate) async fn start(answer: impl Fn(&Value) -> Reply + Send + Sync + 'static) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let (log, answer) = (seen.clone(), Arc::new(answer));
+        let (inside, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (log, answer, peak) = (seen.clone(), Arc::new(answer), most.clone());
         let app = Router::new().fallback(move |headers: HeaderMap, body: Bytes| {
-            let (log, answer) = (log.clone(), answer.clone());
+            let (log, answer, inside, peak) = (log.clone(), answer.clone(), inside.clone(), peak.clone());
             async move {
                 let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
                 let reply = answer(&body);
                 log.lock().unwrap().push((headers, body));
+                peak.fetch_max(inside.fetch_add(1, Relaxed) + 1, Relaxed);
+                tokio::time::sleep(reply.delay).await;
+                inside.fetch_sub(1, Relaxed);
                 reply.into_response()
             }
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { url, seen, task }
+        Self { url, seen, most, task }
     }
 
     pub(crate) fn builder(&self) -> ModelBuilder {
@@ -117,6 +135,11 @@ impl Fake {
 
     pub(crate) fn calls(&self) -> usize {
         self.seen.lock().unwrap().len()
+    }
+
+    /// Most calls that were under way at once.
+    pub(crate) fn most_at_once(&self) -> usize {
+        self.most.load(Relaxed)
     }
 
     pub(crate) fn last_body(&self) -> Value {
