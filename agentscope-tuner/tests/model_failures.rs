@@ -1,4 +1,5 @@
 //! Every way in which an endpoint fails, on this machine, with what the user is told.
+#![allow(clippy::unwrap_used, reason = "a failed test")]
 
 mod model_support;
 
@@ -50,7 +51,7 @@ fn expect(error: &Error, failure: ModelFailure, words: &[&str]) {
 #[tokio::test]
 async fn a_web_page_says_that_the_base_url_is_wrong() {
     let page = "<!doctype html><title>Welcome</title>";
-    expect(&fails(Reply::new(200, "text/html", page)).await, ModelFailure::Protocol, &["web page", "/v1"]);
+    expect(&fails(Reply::new(200, "text/html", page)).await, ModelFailure::Request, &["web page", "/v1"]);
     expect(
         &fails(Reply::new(404, "text/html", page)).await,
         ModelFailure::Request,
@@ -191,7 +192,7 @@ async fn a_broken_stream_is_never_a_whole_answer() {
         &["out of memory"],
     );
     let page = Reply::new(200, "text/html", "<html>");
-    expect(&stream_fails(page).await, ModelFailure::Protocol, &["web page"]);
+    expect(&stream_fails(page).await, ModelFailure::Request, &["web page"]);
     expect(&stream_fails(error(429, "slow down")).await, ModelFailure::RateLimited, &["slow down"]);
 }
 

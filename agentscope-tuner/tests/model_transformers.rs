@@ -2,6 +2,7 @@
 //!
 //! Runs with `AGENTSCOPE_TUNER_TRANSFORMERS=1`; `PYTHON` names an interpreter that has what
 //! `data/model/serve_transformers.py` asks for.
+#![allow(clippy::unwrap_used, reason = "a failed test")]
 
 use std::{
     path::Path,

@@ -13,7 +13,7 @@ use agentscope_tuner::model::{Model, ModelBuilder, openai};
 use axum::{
     Router,
     body::{Body, Bytes},
-    http::{HeaderMap, Response},
+    http::{HeaderMap, Response, Uri},
 };
 use futures_util::stream;
 use serde_json::Value;
@@ -97,22 +97,29 @@ impl Reply {
 /// The server, gone when dropped.
 pub(crate) struct Fake {
     pub(crate) url: String,
-    seen: Arc<Mutex<Vec<(HeaderMap, Value)>>>,
+    seen: Arc<Mutex<Vec<(String, HeaderMap, Value)>>>,
     most: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Fake {
     pub(crate) async fn start(answer: impl Fn(&Value) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start_by_path(move |_, body| answer(body)).await
+    }
+
+    pub(crate) async fn start_by_path(
+        answer: impl Fn(&str, &Value) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (inside, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (log, answer, peak) = (seen.clone(), Arc::new(answer), most.clone());
-        let app = Router::new().fallback(move |headers: HeaderMap, body: Bytes| {
+        let app = Router::new().fallback(move |uri: Uri, headers: HeaderMap, body: Bytes| {
             let (log, answer, inside, peak) = (log.clone(), answer.clone(), inside.clone(), peak.clone());
             async move {
                 let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-                let reply = answer(&body);
-                log.lock().unwrap().push((headers, body));
+                let path = uri.to_string();
+                let reply = answer(&path, &body);
+                log.lock().unwrap().push((path, headers, body));
                 peak.fetch_max(inside.fetch_add(1, Relaxed) + 1, Relaxed);
                 tokio::time::sleep(reply.delay).await;
                 inside.fetch_sub(1, Relaxed);
@@ -143,12 +150,17 @@ impl Fake {
     }
 
     pub(crate) fn last_body(&self) -> Value {
-        self.seen.lock().unwrap().last().unwrap().1.clone()
+        self.seen.lock().unwrap().last().unwrap().2.clone()
+    }
+
+    /// Path and query of the last request.
+    pub(crate) fn last_path(&self) -> String {
+        self.seen.lock().unwrap().last().unwrap().0.clone()
     }
 
     pub(crate) fn last_header(&self, name: &str) -> Option<String> {
         let seen = self.seen.lock().unwrap();
-        Some(seen.last()?.0.get(name)?.to_str().ok()?.to_owned())
+        Some(seen.last()?.1.get(name)?.to_str().ok()?.to_owned())
     }
 }
 
