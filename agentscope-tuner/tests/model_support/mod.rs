@@ -10,6 +10,7 @@ use std::{
 };
 
 use agentscope_tuner::model::{Model, ModelBuilder, openai};
+use axum::serve::ListenerExt as _;
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -128,6 +129,8 @@ impl Fake {
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
+        // Else the two halves of an answer lie 40 ms apart (Nagle against delayed acknowledgements).
+        let listener = listener.tap_io(|connection| connection.set_nodelay(true).unwrap());
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { url, seen, most, task }
     }
