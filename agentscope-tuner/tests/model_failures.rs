@@ -1,12 +1,10 @@
 //! Every way in which an endpoint fails, on this machine, with what the user is told.
+#![allow(clippy::unwrap_used, reason = "a failed test")]
 
 mod model_support;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -53,7 +51,7 @@ fn expect(error: &Error, failure: ModelFailure, words: &[&str]) {
 #[tokio::test]
 async fn a_web_page_says_that_the_base_url_is_wrong() {
     let page = "<!doctype html><title>Welcome</title>";
-    expect(&fails(Reply::new(200, "text/html", page)).await, ModelFailure::Protocol, &["web page", "/v1"]);
+    expect(&fails(Reply::new(200, "text/html", page)).await, ModelFailure::Request, &["web page", "/v1"]);
     expect(
         &fails(Reply::new(404, "text/html", page)).await,
         ModelFailure::Request,
@@ -194,24 +192,40 @@ async fn a_broken_stream_is_never_a_whole_answer() {
         &["out of memory"],
     );
     let page = Reply::new(200, "text/html", "<html>");
-    expect(&stream_fails(page).await, ModelFailure::Protocol, &["web page"]);
+    expect(&stream_fails(page).await, ModelFailure::Request, &["web page"]);
     expect(&stream_fails(error(429, "slow down")).await, ModelFailure::RateLimited, &["slow down"]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_more_calls_run_at_once_than_the_table_says() {
-    let (inside, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (count, peak) = (inside.clone(), most.clone());
-    let fake = Fake::start(move |_| {
-        peak.fetch_max(count.fetch_add(1, Relaxed) + 1, Relaxed);
-        std::thread::sleep(Duration::from_millis(2));
-        count.fetch_sub(1, Relaxed);
-        answer()
+async fn ask_all(model: &Model, calls: usize) {
+    let calls = join_all((0..calls).map(|_| model.ask("hello"))).await;
+    assert!(calls.into_iter().all(|call| call.is_ok()));
+}
+
+#[tokio::test]
+async fn as_many_calls_run_at_once_as_the_table_says() {
+    let fake = Fake::start(|_| answer().delay(Duration::from_millis(20))).await;
+    ask_all(&fake.builder().concurrency(3).build().unwrap(), 30).await;
+    assert_eq!((fake.calls(), fake.most_at_once()), (30, 3));
+}
+
+#[tokio::test]
+async fn an_endpoint_that_bears_it_gets_more_calls_and_one_that_does_not_gets_fewer() {
+    let turn = AtomicUsize::new(0);
+    let fake = Fake::start(move |_| match turn.fetch_add(1, Relaxed) {
+        60 => error(429, "slow down").header("retry-after-ms", "5"),
+        _ => answer().delay(Duration::from_millis(20)),
     })
     .await;
-    let model = fake.builder().concurrency(2).build().unwrap();
-    let calls = join_all((0..40).map(|_| model.ask("hello"))).await;
-    assert!(calls.into_iter().all(|call| call.is_ok()));
-    assert_eq!(fake.calls(), 40);
-    assert!(most.load(Relaxed) <= 2, "{most:?}");
+    let model = fake.builder().max_retries(3).build().unwrap();
+    ask_all(&model, 20).await;
+    assert_eq!(fake.most_at_once(), 20);
+    let limit = || {
+        let statuses = agentscope_tuner::model::endpoint::statuses();
+        statuses.into_iter().find(|status| status.endpoint == fake.url).unwrap().limit
+    };
+    assert_eq!(limit(), 40, "a clean round doubles");
+    ask_all(&model, 40).await;
+    assert_eq!((fake.most_at_once(), limit()), (40, 80));
+    ask_all(&model, 1).await;
+    assert_eq!(limit(), 64, "cut by a fifth");
 }

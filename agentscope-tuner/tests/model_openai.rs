@@ -1,10 +1,14 @@
 //! Chat completions against what OpenAI's own Python client sends and reads (`data/model/make_openai.py`).
+#![allow(clippy::unwrap_used, reason = "a failed test")]
 
 mod model_support;
 
 use agentscope_tuner::{
     message::{Block, MediaSource, Msg, Role, ToolResult, ToolUse},
-    model::{ChatEvent, ChatRequest, ChatResponse, ResponseFormat, Sampling, ToolChoice, ToolSpec},
+    model::{
+        ChatEvent, ChatRequest, ChatResponse, ResponseFormat, Sampling, ToolChoice, ToolSpec, anthropic,
+        gemini, openai,
+    },
 };
 use futures_util::StreamExt as _;
 use model_support::{Fake, Reply};
@@ -173,18 +177,22 @@ proptest! {
     fn arbitrary_answers_never_panic(body in prop_oneof![
         prop::collection::vec(any::<u8>(), 0..200),
         "data: [\\[\\]{}a-z\":,0-9 ]{0,60}\n\n".prop_map(String::into_bytes),
+        "data: \\{\"(type|candidates|choices)\":[\\[\\]{}a-z\":,0-9_ ]{0,60}\n\n".prop_map(String::into_bytes),
         r#"\{"choices":\[\{"(message|delta)":[\[\]{}a-z":,0-9 ]{0,40}"#.prop_map(String::into_bytes),
     ], status in prop::sample::select(vec![200u16, 400, 429, 500])) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let fake = Fake::start(move |request| {
-                let kind = if request["stream"] == true { "text/event-stream" } else { "application/json" };
+            let fake = Fake::start_by_path(move |path, request| {
+                let streams = request["stream"] == true || path.contains("stream");
+                let kind = if streams { "text/event-stream" } else { "application/json" };
                 Reply::new(status, kind, body.clone())
             }).await;
-            let model = fake.model();
-            let _answer = model.chat(&question()).await;
-            if let Ok(stream) = model.stream(&question()).await {
-                let _events: Vec<_> = stream.collect().await;
+            for builder in [openai("x"), anthropic("x"), gemini("x")] {
+                let model = builder.base_url(&fake.url).max_retries(0).build().unwrap();
+                let _answer = model.chat(&question()).await;
+                if let Ok(stream) = model.stream(&question()).await {
+                    let _events: Vec<_> = stream.collect().await;
+                }
             }
         });
     }

@@ -50,7 +50,7 @@ pub(super) fn client(spec: &ModelSpec, given: Option<SecretString>, env: &Env<'_
         }
         Protocol::Gemini => {
             let target = Target { base_ends_in: "/v1beta", ..target(key(spec, preset, given, env)?) };
-            Ok(Model::new(Endpoint::new(Gemini::new(target)?, concurrency, retry)))
+            Ok(Model::new(Endpoint::new(Gemini::new(target, takes_seed)?, concurrency, retry)))
         }
         Protocol::Cassette => Ok(Model::new(Replayed::from_spec(spec)?)),
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Model, Price, Sampling,
-    http::base_url,
+    http::{base_url, header},
     provider::{Preset, ProviderEntry, provider_names},
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -104,6 +104,7 @@ impl ModelSpec {
                  variable that holds the key, such as OPENAI_API_KEY, never the key"
             ));
         }
+        faults.extend(self.headers.iter().filter_map(|(name, value)| header(name, value).err()));
         faults.extend(self.number_faults());
         faults.extend(self.price.iter().flat_map(Price::faults));
         faults.extend(self.sampling.faults().into_iter().map(|fault| format!("sampling.{fault}")));
@@ -192,11 +193,12 @@ mod tests {
             max-output-tokens = 0
             price = { input = -1, output = 1 }
             sampling = { temperature = -1 }
+            headers = { "a b" = "x", good = "line\nbreak" }
             "#,
         )
         .unwrap();
         let faults = spec.faults();
-        assert_eq!(faults.len(), 9, "{faults:#?}");
+        assert_eq!(faults.len(), 11, "{faults:#?}");
         let all = spec.build(&nothing).unwrap_err().to_string();
         for word in
             ["dashscope", "http://", "OPENAI_API_KEY", "at least 1", "at most 100", "sampling.temperature"]

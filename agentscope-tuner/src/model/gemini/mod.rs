@@ -27,16 +27,17 @@ pub(crate) struct Gemini {
     transport: Arc<Transport>,
     whole: Url,
     pieces: Url,
+    takes_seed: bool,
 }
 
 impl Gemini {
-    pub(crate) fn new(target: Target<'_>) -> Result<Self> {
+    pub(crate) fn new(target: Target<'_>, takes_seed: bool) -> Result<Self> {
         let key_header = (HeaderName::from_static("x-goog-api-key"), "");
         let name = target.name.trim_start_matches("models/").to_owned();
         let transport = Arc::new(Transport::new(Target { key_header, ..target })?);
         let whole = transport.url(&format!("models/{name}:generateContent"))?;
         let pieces = transport.url(&format!("models/{name}:streamGenerateContent?alt=sse"))?;
-        Ok(Self { transport, whole, pieces })
+        Ok(Self { transport, whole, pieces, takes_seed })
     }
 
     async fn answer(&self, request: &ChatRequest) -> Result<ChatResponse> {
@@ -131,7 +132,7 @@ impl ChatModel for Gemini {
     }
 
     fn takes_seed(&self) -> bool {
-        true
+        self.takes_seed
     }
 }
 

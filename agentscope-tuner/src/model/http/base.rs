@@ -52,12 +52,18 @@ pub(super) fn headers(target: &Target<'_>) -> Result<HeaderMap> {
         headers.insert(name.clone(), value);
     }
     for (name, value) in target.headers {
-        let wrong = |_| Error::new(ErrorKind::Config, format!("headers.{name} is no valid HTTP header"));
-        let header = name.parse::<HeaderName>().map_err(|error| wrong(error.to_string()))?;
-        let value = value.parse::<HeaderValue>().map_err(|error| wrong(error.to_string()))?;
-        headers.insert(header, value);
+        let (name, value) = header(name, value).map_err(|fault| Error::new(ErrorKind::Config, fault))?;
+        headers.insert(name, value);
     }
     Ok(headers)
+}
+
+/// A header of `tuner.toml`, or what is wrong with it. The value is not quoted: users do put secrets there.
+pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let wrong = |what: &str| format!("headers.{name:?} has {what} that HTTP does not allow");
+    let header = name.parse().map_err(|_| wrong("a name"))?;
+    let value = value.parse().map_err(|_| wrong("a value"))?;
+    Ok((header, value))
 }
 
 pub(super) fn client(base: &Url) -> Result<Client> {

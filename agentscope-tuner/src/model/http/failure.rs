@@ -60,12 +60,13 @@ impl Site {
 
     /// The endpoint answered 200, but not in its protocol.
     pub(crate) fn protocol(&self, what: &str, body: &[u8]) -> Error {
-        let what = match body.trim_ascii_start() {
-            [] => "the answer is empty; is a proxy in between?".into(),
-            [b'<', ..] => format!("the answer is a web page; {}", self.web_page()),
-            _ => format!("{what}, it says {:?}", self.excerpt(&text(body))),
+        let (failure, what) = match body.trim_ascii_start() {
+            [] => (ModelFailure::Protocol, "the answer is empty; is a proxy in between?".into()),
+            // Like a 404: whatever is there, it is no model, and asking again does not make it one.
+            [b'<', ..] => (ModelFailure::Request, format!("the answer is a web page; {}", self.web_page())),
+            _ => (ModelFailure::Protocol, format!("{what}, it says {:?}", self.excerpt(&text(body)))),
         };
-        self.error(ModelFailure::Protocol, what)
+        self.error(failure, what)
     }
 
     /// No answer arrived, or it broke off.

@@ -6,7 +6,7 @@ mod refusal;
 mod retry_after;
 mod secret;
 
-pub(crate) use base::base_url;
+pub(crate) use base::{base_url, header};
 pub(crate) use failure::{Site, shape};
 pub(crate) use secret::ApiKey;
 
