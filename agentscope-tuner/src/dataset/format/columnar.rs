@@ -130,6 +130,6 @@ fn guarded<T, E: Into<BoxError>>(read: impl FnOnce() -> Result<T, E>) -> Result<
     }
 }
 
-fn damaged(file: &Path, format: &str, error: BoxError) -> crate::Error {
+fn damaged(file: &Path, format: &str, error: BoxError) -> crate::error::Error {
     fault(file, format_args!("not a complete {format} file; write or copy it again")).with_source(error)
 }

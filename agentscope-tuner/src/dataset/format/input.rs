@@ -27,7 +27,7 @@ pub(super) fn open(path: &Path, shown: &Path) -> Result<Input> {
     decompressed(path).and_then(without_mark).map_err(|error| cannot_open(shown, error))
 }
 
-pub(super) fn cannot_open(shown: &Path, error: io::Error) -> crate::Error {
+pub(super) fn cannot_open(shown: &Path, error: io::Error) -> crate::error::Error {
     fault(shown, "cannot be opened; check that it exists, is readable and complete").with_source(error)
 }
 
