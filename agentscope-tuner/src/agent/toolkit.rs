@@ -2,7 +2,7 @@
 
 mod call;
 
-use std::{any, borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{any, fmt, sync::Arc, time::Duration};
 
 use super::{FunctionTool, Tool};
 use crate::{
