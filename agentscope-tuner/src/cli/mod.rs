@@ -12,7 +12,7 @@ mod tune;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use args::{Cli, Verb};
+use args::{Cli, Common, SelectOptions, Verb};
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::{
@@ -46,8 +46,9 @@ pub fn main(program: Program) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    show::install_log(cli.common.verbose);
-    match dispatch(cli) {
+    let (verb, common) = cli.split();
+    show::install_log(common.verbose);
+    match dispatch(verb, &common) {
         Ok(code) => code,
         Err(error) => {
             show::error(&error);
@@ -65,26 +66,24 @@ fn parse(program: Program, args: impl IntoIterator<Item = OsString>) -> Result<C
     Cli::from_arg_matches(&command.try_get_matches_from(args)?)
 }
 
-fn dispatch(cli: Cli) -> Result<ExitCode> {
-    let Cli { verb, common } = cli;
+fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
     let registry = Registry::collect()?;
-    let verb = verb.unwrap_or(Verb::List);
-    if let Verb::Resume { run } = &verb {
-        return resume::resume(&registry, &common, run);
+    if let Verb::Resume(options) = &verb {
+        return resume::resume(&registry, common, &options.own.run);
     }
     let config = Config::load(common.config.as_deref(), common.profile(), &common.overrides())?;
+    let start = |command| tune::start(&registry, &config, common, &command);
     match verb {
-        Verb::List => list::list(&registry, &config, common.format),
-        Verb::Check => check::check(&registry, &config, &common),
-        Verb::Preview { rows, dataset, path, split } => {
-            preview::preview(&config, &common, &preview::Wanted { rows, dataset, path, split })
+        Verb::List(_) => list::list(&registry, &config, common.format()),
+        Verb::Check(_) => check::check(&registry, &config, common),
+        Verb::Preview(options) => preview::preview(&config, common.format(), &options.own),
+        Verb::Run(options) => run::run(&registry, &config, common, &options.own),
+        Verb::Eval(options) => start(tune::Command::Eval { repeats: options.own.repeats }),
+        Verb::Select(options) => {
+            let SelectOptions { slot, candidates, repeats } = options.own;
+            start(tune::Command::Select { slot, candidates, repeats })
         }
-        Verb::Run { row, task } => run::run(&registry, &config, &common, row, task.as_deref()),
-        Verb::Eval { repeats } => tune::start(&registry, &config, &common, &tune::Command::Eval { repeats }),
-        Verb::Select { slot, candidates, repeats } => {
-            tune::start(&registry, &config, &common, &tune::Command::Select { slot, candidates, repeats })
-        }
-        Verb::Resume { .. } => Ok(ExitCode::SUCCESS),
+        Verb::Resume(_) => Ok(ExitCode::SUCCESS),
     }
 }
 

@@ -155,7 +155,7 @@ impl<'a> Drive<'a> {
         let outcome = runtime.block_on(self.watched(&engine, &stop))?;
         let json = serde_json::to_string_pretty(&outcome)?;
         let path = dir.write_outcome(&json)?;
-        match self.common.format {
+        match self.common.format() {
             Format::Json => show::line(&json),
             Format::Text => {
                 show::line(&report::table(&outcome));
