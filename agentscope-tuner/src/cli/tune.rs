@@ -159,6 +159,7 @@ impl<'a> Drive<'a> {
             Format::Json => show::line(&json),
             Format::Text => {
                 show::line(&report::table(&outcome));
+                show_failures(&engine)?;
                 show::line(&report::spending(&engine.spent()));
                 show::line(&format!("kept in {}", path.display()));
             }
@@ -177,6 +178,15 @@ impl<'a> Drive<'a> {
         progress::done(engine);
         outcome
     }
+}
+
+fn show_failures(engine: &Engine) -> Result<()> {
+    let records = engine.store().rollouts()?;
+    let failures = report::failures(records.iter().map(|(_, record)| record));
+    if !failures.is_empty() {
+        show::line(&failures);
+    }
+    Ok(())
 }
 
 /// Stops the run on the first Ctrl-C, leaves at once on the second.
