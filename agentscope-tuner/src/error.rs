@@ -235,6 +235,12 @@ impl From<BoxError> for Error {
     }
 }
 
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
 impl From<String> for Error {
     fn from(message: String) -> Self {
         Self::new(ErrorKind::Other, message)
