@@ -67,11 +67,10 @@ fn parse(program: Program, args: impl IntoIterator<Item = OsString>) -> Result<C
 }
 
 fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
-    let registry = Registry::collect()?;
     if let Verb::Resume(options) = &verb {
-        return resume::resume(&registry, common, &options.own.run);
+        return resume::resume(&Registry::collect()?, common, &options.own.run);
     }
-    let config = Config::load(common.config.as_deref(), common.profile(), &common.overrides())?;
+    let (registry, config) = start_up(common)?;
     let start = |command| tune::start(&registry, &config, common, &command);
     match verb {
         Verb::List(_) => list::list(&registry, &config, common.format()),
@@ -84,6 +83,24 @@ fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
             start(tune::Command::Select { slot, candidates, repeats })
         }
         Verb::Resume(_) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// What is registered and what is configured, checked against each other.
+///
+/// # Errors
+/// Every fault of both in one error.
+fn start_up(common: &Common) -> Result<(Registry, Config)> {
+    let (registry, faults) = Registry::collect_with_faults();
+    let config = Config::load(common.config.as_deref(), common.profile(), &common.overrides());
+    let config = config.and_then(|config| config.slots(&registry).map(|_| config));
+    match (config, faults.as_slice()) {
+        (Ok(config), []) => Ok((registry, config)),
+        (Err(error), []) => Err(error),
+        (config, faults) => {
+            let all: Vec<_> = faults.iter().cloned().chain(config.err().map(|error| error.chain())).collect();
+            Err(Error::new(ErrorKind::Registry, all.join("\n")))
+        }
     }
 }
 
