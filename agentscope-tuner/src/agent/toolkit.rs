@@ -2,7 +2,7 @@
 
 mod call;
 
-use std::{any, borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{any, fmt, sync::Arc, time::Duration};
 
 use super::{FunctionTool, Tool};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     text::did_you_mean,
 };
 
-/// Tools by name, in the order in which they were added. Cheap to call, and clones share the tools.
+/// Tools by name, in the order in which they were added. Clones share the tools.
 ///
 /// ```
 /// # use agentscope_tuner::{agent::{Tool, ToolOutput}, message::Block, model::ToolSpec};
@@ -118,7 +118,7 @@ impl Toolkit {
     }
 }
 
-fn check_name(name: &Cow<'static, str>, origin: Origin) -> Result<()> {
+fn check_name(name: &str, origin: Origin) -> Result<()> {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
     if (1..=64).contains(&name.len()) && name.chars().all(allowed) {
         return Ok(());
