@@ -109,6 +109,9 @@ pub(super) enum Verb {
         /// How often each row is run
         #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
         repeats: Option<u32>,
+        /// Run every candidate on every row, instead of letting the worse leave early
+        #[arg(long)]
+        full: bool,
     },
     /// Continue a run that was stopped or killed
     Resume {

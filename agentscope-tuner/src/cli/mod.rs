@@ -81,8 +81,9 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         }
         Verb::Run { row, task } => run::run(&registry, &config, &common, row, task.as_deref()),
         Verb::Eval { repeats } => tune::start(&registry, &config, &common, &tune::Command::Eval { repeats }),
-        Verb::Select { slot, candidates, repeats } => {
-            tune::start(&registry, &config, &common, &tune::Command::Select { slot, candidates, repeats })
+        Verb::Select { slot, candidates, repeats, full } => {
+            let command = tune::Command::Select { slot, candidates, repeats, full };
+            tune::start(&registry, &config, &common, &command)
         }
         Verb::Resume { .. } => Ok(ExitCode::SUCCESS),
     }
