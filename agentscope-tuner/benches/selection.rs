@@ -20,7 +20,9 @@ const DIFFICULTY: f64 = 1.5;
 
 fn main() {
     println!("{WORLDS} worlds of {MODELS} models x {ROWS} rows, difficulty sd {DIFFICULTY}:");
-    println!("| ability sd | mode | within 1 point of the best | mean calls | best wrongly left | false \"worse\" |");
+    println!(
+        "| ability sd | mode | within 1 point of the best | mean calls | best wrongly left | false \"worse\" |"
+    );
     println!("|---|---|---|---|---|---|");
     for spread in [0.5, 0.6, 0.7, 1.0] {
         for full in [false, true] {
@@ -139,7 +141,11 @@ const REWARDS: [Rewards; 7] = [
     Rewards { name: "0/1, p = 0.5", mean: 0.5, draw: |u| f64::from(u8::from(u < 0.5)) },
     Rewards { name: "0/1, p = 0.9", mean: 0.9, draw: |u| f64::from(u8::from(u < 0.9)) },
     Rewards { name: "bounded: uniform", mean: 0.5, draw: |u| u },
-    Rewards { name: "bounded: arcsine", mean: 0.5, draw: |u| (std::f64::consts::FRAC_PI_2 * u).sin().powi(2) },
+    Rewards {
+        name: "bounded: arcsine",
+        mean: 0.5,
+        draw: |u| (std::f64::consts::FRAC_PI_2 * u).sin().powi(2),
+    },
     Rewards { name: "bounded: u^(1/5)", mean: 5.0 / 6.0, draw: |u| u.powf(0.2) },
     Rewards {
         name: "bounded: 0 in 70 %, else uniform",
@@ -173,7 +179,8 @@ fn normal(seed: u64, purpose: &str, one: usize, other: usize) -> f64 {
 fn over_difficulties(of: impl Fn(f64) -> f64) -> f64 {
     let points = (-80..=80).map(|step| f64::from(step) / 10.0);
     let weighted = points.map(|z| ((-z * z / 2.0).exp(), of(DIFFICULTY * z)));
-    let (weights, sum) = weighted.fold((0.0, 0.0), |(all, sum), (weight, value)| (all + weight, sum + weight * value));
+    let (weights, sum) =
+        weighted.fold((0.0, 0.0), |(all, sum), (weight, value)| (all + weight, sum + weight * value));
     sum / weights
 }
 

@@ -26,7 +26,9 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Command {
-    Eval { repeats: u32 },
+    Eval {
+        repeats: u32,
+    },
     Select {
         slot: Option<String>,
         candidates: Vec<String>,
@@ -59,7 +61,8 @@ impl Command {
             }
             Self::Select { slot, candidates, repeats, full } => {
                 let table = config.file.strategy.select.clone().unwrap_or_default();
-                let configured = if candidates.is_empty() { config.candidates(registry)? } else { Vec::new() };
+                let configured =
+                    if candidates.is_empty() { config.candidates(registry)? } else { Vec::new() };
                 let names = match (candidates.as_slice(), table.candidates.as_slice()) {
                     ([], []) if configured.is_empty() => config.file.models.keys().cloned().collect(),
                     ([], names) | (names, _) => names.to_vec(),

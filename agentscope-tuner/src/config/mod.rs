@@ -15,7 +15,8 @@ use std::{
 };
 
 pub use file::{
-    BudgetTable, CandidateTable, DatasetTable, DatasetsTable, File, LimitsTable, RunTable, SelectTable, StrategyTable,
+    BudgetTable, CandidateTable, DatasetTable, DatasetsTable, File, LimitsTable, RunTable, SelectTable,
+    StrategyTable,
 };
 pub use overrides::Override;
 

@@ -2,7 +2,14 @@
 
 use std::cmp::Reverse;
 
-use super::{ModelSelection, evidence::{Evidence, against, leader}, front::front, plan::Plan, race::Row, track::Track};
+use super::{
+    ModelSelection,
+    evidence::{Evidence, against, leader},
+    front::front,
+    plan::Plan,
+    race::Row,
+    track::Track,
+};
 use crate::{
     rollout::Record,
     strategy::{
@@ -54,7 +61,8 @@ pub(super) fn decide(
     } else {
         nothing_to_compare(&rows, leader, records).or_else(|| judged.map(|one| too_many(&name(one), records)))
     };
-    let winner = leader.filter(|_| why.is_none()).map(|leader| cheapest(leader, &comparisons, selection, track));
+    let winner =
+        leader.filter(|_| why.is_none()).map(|leader| cheapest(leader, &comparisons, selection, track));
     Decision { leader, winner, comparisons, why }
 }
 
@@ -84,7 +92,8 @@ fn cheapest(
         near && comparison.verdict != Verdict::Blocked && track.race.departure(*one).is_none()
     });
     let Some(own) = track.cost(leader, seen) else { return leader };
-    let cheaper = within.filter_map(|(one, _)| Some((*one, track.cost(*one, seen).filter(|cost| *cost < own)?)));
+    let cheaper =
+        within.filter_map(|(one, _)| Some((*one, track.cost(*one, seen).filter(|cost| *cost < own)?)));
     cheaper.min_by(|one, other| one.1.total_cmp(&other.1)).map_or(leader, |(one, _)| one)
 }
 
@@ -92,15 +101,16 @@ fn cheapest(
 fn nothing_to_compare(rows: &[Row], leader: Option<usize>, records: &[Record]) -> Option<String> {
     let first_error = records.iter().find_map(|record| record.error.as_deref()).unwrap_or("no reason given");
     if leader.is_none() {
-        let judge = !records.is_empty() && records.iter().all(|one| one.status == crate::rollout::Status::JudgeFailed);
+        let judge = !records.is_empty()
+            && records.iter().all(|one| one.status == crate::rollout::Status::JudgeFailed);
         let who = if judge { "the judge failed on every row" } else { "no candidate was scored on any row" };
         return Some(format!("{who} (first: {first_error})"));
     }
     let mut values = rows.iter().flatten().flatten();
     let first = values.next()?;
-    values.all(|value| value == first).then(|| {
-        format!("every reward is {first}: choose harder rows, or a judge that tells answers apart")
-    })
+    values
+        .all(|value| value == first)
+        .then(|| format!("every reward is {first}: choose harder rows, or a judge that tells answers apart"))
 }
 
 /// Share of a candidate's rollouts that an endpoint or the judge failed.
@@ -140,7 +150,10 @@ impl Decision {
         let mean = |summary: &Summary| summary.reward.map_or(f64::NEG_INFINITY, |reward| reward.mean);
         summaries.sort_by(|(one, a), (other, b)| mean(b).total_cmp(&mean(a)).then(one.cmp(other)));
         summaries.sort_by_key(|(one, _)| {
-            (Some(*one) != self.leader, Reverse(track.race.departure(*one).map_or(usize::MAX, |left| left.rows)))
+            (
+                Some(*one) != self.leader,
+                Reverse(track.race.departure(*one).map_or(usize::MAX, |left| left.rows)),
+            )
         });
         let winner = self.winner.map(name);
         let headline = self.headline(selection, winner.as_deref(), confirmed);
@@ -164,7 +177,12 @@ impl Decision {
         }
     }
 
-    fn headline(&self, selection: &ModelSelection, winner: Option<&str>, confirmed: Option<Estimate>) -> String {
+    fn headline(
+        &self,
+        selection: &ModelSelection,
+        winner: Option<&str>,
+        confirmed: Option<Estimate>,
+    ) -> String {
         let Some(winner) = winner else {
             return format!("no verdict: {}", self.why.as_deref().unwrap_or("nothing was run"));
         };
@@ -173,7 +191,10 @@ impl Decision {
         let open: Vec<_> = open.map(|(_, one)| one.candidate.as_str()).collect();
         let mut text = if self.winner != self.leader {
             let leader = self.comparisons.first().map_or("the best", |(_, one)| one.leader.as_str());
-            format!("{winner} is the cheapest that is not worse than {leader} by more than {}", selection.rules.epsilon)
+            format!(
+                "{winner} is the cheapest that is not worse than {leader} by more than {}",
+                selection.rules.epsilon
+            )
         } else if open.is_empty() {
             format!("{winner} is best: better than every other candidate at {percent} confidence")
         } else {

@@ -45,7 +45,8 @@ pub fn against(
     let mut found: Vec<_> =
         rest.iter().map(|one| (*one, compare(rows, units, (leader, *one), rules, seed))).collect();
     let stayed = |one: usize| race.departure(one).is_none();
-    let p: Vec<f64> = found.iter().filter(|(one, _)| stayed(*one)).map(|(_, found)| found.p / share).collect();
+    let p: Vec<f64> =
+        found.iter().filter(|(one, _)| stayed(*one)).map(|(_, found)| found.p / share).collect();
     let mut adjusted = holm(&p, candidates * (candidates - 1) / 2).into_iter();
     for (one, evidence) in &mut found {
         evidence.adjusted = match race.departure(*one) {

@@ -7,7 +7,8 @@ use crate::strategy::Summary;
 /// Cost is dollars a rollout and latency its median. A candidate that was never scored is left out; what is not known of a
 /// candidate is taken as the worst.
 pub(super) fn front(summaries: &[Summary]) -> Vec<String> {
-    let points: Vec<_> = summaries.iter().filter_map(|one| Some((one.candidate.name.as_str(), point(one)?))).collect();
+    let points: Vec<_> =
+        summaries.iter().filter_map(|one| Some((one.candidate.name.as_str(), point(one)?))).collect();
     let beaten = |own: &[f64; 3]| points.iter().any(|(_, other)| dominates(other, own));
     points.iter().filter(|(_, own)| !beaten(own)).map(|(name, _)| (*name).to_owned()).collect()
 }

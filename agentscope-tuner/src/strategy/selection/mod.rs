@@ -122,7 +122,8 @@ impl Strategy for ModelSelection {
             let plan = self.plan(tasks, seed)?;
             let track = Mutex::new(Track::new(&plan, &self.objective, self.allowance, self.rules));
             let jobs = Jobs { track: &track, engine };
-            let Run { mut records, mut stopped } = engine.run(jobs, |record| lock(&track).note(record)).await?;
+            let Run { mut records, mut stopped } =
+                engine.run(jobs, |record| lock(&track).note(record)).await?;
             let track = track.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
             let decision = decide::decide(self, &plan, &track, &records, stopped.is_some(), seed);
 

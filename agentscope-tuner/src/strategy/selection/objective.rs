@@ -46,7 +46,8 @@ impl Objective {
 
     /// Weights that no sum can be made of, in words.
     pub fn fault(&self) -> Option<String> {
-        let usable = self.0.values().all(|weight| weight.is_finite()) && self.0.values().any(|one| *one != 0.0);
+        let usable =
+            self.0.values().all(|weight| weight.is_finite()) && self.0.values().any(|one| *one != 0.0);
         (!usable).then(|| "objective needs finite weights that are not all 0".to_owned())
     }
 

@@ -44,7 +44,8 @@ impl Plan {
         for task in tasks {
             groups.entry(key(task, cluster)?).or_default().push(Arc::clone(task));
         }
-        let names = groups.iter().flat_map(|(name, tasks)| tasks.iter().map(|task| (task.id.clone(), name.clone())));
+        let names =
+            groups.iter().flat_map(|(name, tasks)| tasks.iter().map(|task| (task.id.clone(), name.clone())));
         let clusters = if cluster.is_some() { names.collect() } else { BTreeMap::new() };
         let mut groups: Vec<_> = groups.into_iter().collect();
         groups.sort_by_cached_key(|(name, _)| seed::draw(seed, "selection order", [name.as_bytes()]));

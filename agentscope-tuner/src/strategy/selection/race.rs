@@ -146,7 +146,8 @@ impl Race {
     /// The rival with the most evidence against `candidate`. A cheaper candidate must be worse by more than epsilon.
     fn strongest(&self, candidate: usize, active: &[usize], costs: &[Option<f64>]) -> Option<(usize, f64)> {
         let evidence = |rival: usize| {
-            let cheaper = matches!((costs[candidate], costs[rival]), (Some(own), Some(theirs)) if own < theirs);
+            let cheaper =
+                matches!((costs[candidate], costs[rival]), (Some(own), Some(theirs)) if own < theirs);
             (rival, self.duels.evidence(rival, candidate, cheaper))
         };
         let rivals = active.iter().copied().filter(|rival| *rival != candidate).map(evidence);

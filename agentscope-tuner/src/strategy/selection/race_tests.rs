@@ -111,7 +111,8 @@ fn rewards_outside_the_unit_range_are_scaled() {
     let unit = world(&[0.9, 0.4], 200);
     let wide: Vec<Row> =
         unit.iter().map(|row| row.iter().map(|cell| cell.map(|v| 100.0 * v - 50.0)).collect()).collect();
-    let (mut one, mut other) = (Race::new(2, &[1; 200], Rules::default()), Race::new(2, &[1; 200], Rules::default()));
+    let (mut one, mut other) =
+        (Race::new(2, &[1; 200], Rules::default()), Race::new(2, &[1; 200], Rules::default()));
     run(&mut one, &unit, &[None; 2]);
     run(&mut other, &wide, &[None; 2]);
     let rows = |race: &Race| race.departure(1).unwrap().rows;

@@ -9,10 +9,12 @@ use super::*;
 use crate as agentscope_tuner;
 use crate::{
     error::ModelFailure,
+    judge::Judge,
     model::{ChatResponse, Model, Price, scripted::Scripted},
     rollout::{ModelTable, Options, PricedModel, Setup, Store},
     seed,
     strategy::{Reason, Verdict},
+    workflow::Workflow,
 };
 
 /// Asks the row's question.
@@ -32,12 +34,14 @@ fn model(name: &'static str, skill: f64) -> Model {
     Model::new(Scripted::new(name, move |request| {
         let question = request.messages.last().map(crate::message::Msg::text).unwrap_or_default();
         let right = seed::unit(3, name, [question.as_bytes()]) < skill;
-        Ok(ChatResponse::text(if right { "1" } else { "0" }).with_usage(10, 1))
+        ChatResponse::text(if right { "1" } else { "0" }).with_usage(10, 1)
     }))
 }
 
 fn down() -> Model {
-    Model::new(Scripted::new("down", |_| Err(Error::new(ErrorKind::Model(ModelFailure::Request), "down"))))
+    Model::new(Scripted::new("down", |_| {
+        Err::<ChatResponse, _>(Error::new(ErrorKind::Model(ModelFailure::Request), "down"))
+    }))
 }
 
 fn engine(models: &[(&str, Model, f64)], concurrency: usize, directory: &tempfile::TempDir) -> Engine {
@@ -79,7 +83,11 @@ fn timeless(mut outcome: Outcome) -> Outcome {
 
 #[tokio::test]
 async fn the_worse_leave_and_concurrency_changes_nothing() {
-    let models = [("weak", model("weak", 0.2), 1.0), ("good", model("good", 0.85), 1.0), ("fair", model("fair", 0.8), 1.0)];
+    let models = [
+        ("weak", model("weak", 0.2), 1.0),
+        ("good", model("good", 0.85), 1.0),
+        ("fair", model("fair", 0.8), 1.0),
+    ];
     let mut found = Vec::new();
     for concurrency in [1, 7, 200] {
         let directory = tempfile::tempdir().unwrap();
@@ -133,7 +141,8 @@ async fn a_judge_that_always_fails_is_said_and_stops_the_spending() {
 
 #[tokio::test]
 async fn a_candidate_that_always_fails_never_wins() {
-    let models = [("down", down(), 1.0), ("weak", model("weak", 0.1), 9.0), ("poor", model("poor", 0.15), 9.0)];
+    let models =
+        [("down", down(), 1.0), ("weak", model("weak", 0.1), 9.0), ("poor", model("poor", 0.15), 9.0)];
     for objective in ["quality", "cost", "tokens"] {
         let mut selection = of(&models);
         selection.objective = Objective::named(objective);

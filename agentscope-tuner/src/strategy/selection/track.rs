@@ -5,7 +5,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Objective, plan::Plan, race::{Pressure, Race, Row, Rules}};
+use super::{
+    Objective,
+    plan::Plan,
+    race::{Pressure, Race, Row, Rules},
+};
 use crate::{
     rollout::{Allowance, Engine, Job, Record},
     strategy::statistics::mean,
@@ -133,7 +137,8 @@ impl<'a> Track<'a> {
             // Failing fast must not win a race for the lowest cost.
             let may = scored[one] || self.objective.is_quality();
             let ends = self.of(row, one).iter().flatten().filter(|end| end.counts && may);
-            let value = |(weight, rest): (f64, f64), end: &End| weight.mul_add(end.reward.unwrap_or(failure), rest);
+            let value =
+                |(weight, rest): (f64, f64), end: &End| weight.mul_add(end.reward.unwrap_or(failure), rest);
             mean(&ends.filter_map(|end| Some(value(end.parts?, end))).collect::<Vec<_>>())
         };
         (0..seen).map(|row| (0..candidates).map(|one| value(row, one)).collect()).collect()
@@ -141,14 +146,16 @@ impl<'a> Track<'a> {
 
     /// Whether a candidate got a reward on one of the first `seen` rows.
     pub(super) fn has_scored(&self, candidate: usize, seen: usize) -> bool {
-        (0..seen).any(|row| self.of(row, candidate).iter().flatten().any(|end| end.counts && end.reward.is_some()))
+        (0..seen)
+            .any(|row| self.of(row, candidate).iter().flatten().any(|end| end.counts && end.reward.is_some()))
     }
 
     /// Mean dollars of a rollout on the first `seen` rows; `None` when not known of each.
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     pub(super) fn cost(&self, candidate: usize, seen: usize) -> Option<f64> {
         let ends = (0..seen).flat_map(|row| self.of(row, candidate)).flatten();
-        let costs: Option<Vec<u64>> = ends.map(|end| end.spent.known_usd().map(|usd| usd.picodollars())).collect();
+        let costs: Option<Vec<u64>> =
+            ends.map(|end| end.spent.known_usd().map(|usd| usd.picodollars())).collect();
         costs.filter(|costs| !costs.is_empty()).map(|costs| {
             costs.iter().map(|pico| u128::from(*pico)).sum::<u128>() as f64 / 1e12 / costs.len() as f64
         })

@@ -1,8 +1,7 @@
 //! Evidence that may be looked at after every row.
 
 /// Stakes that the gambler plays at once, as shares of the largest safe one: a geometric grid.
-const STAKES: [f64; 12] =
-    [0.05, 0.065, 0.085, 0.111, 0.145, 0.189, 0.247, 0.322, 0.42, 0.549, 0.716, 0.935];
+const STAKES: [f64; 12] = [0.05, 0.065, 0.085, 0.111, 0.145, 0.189, 0.247, 0.322, 0.42, 0.549, 0.716, 0.935];
 
 /// The wealth of a gambler who starts with 1 and bets that the mean of differences in [-1, 1] is above 0.
 ///
