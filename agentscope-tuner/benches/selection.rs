@@ -2,6 +2,8 @@
 //!
 //! No engine and no network: the decisions themselves over made-up reward matrices. Seeded, so each run prints the same.
 
+#![allow(clippy::print_stdout, reason = "a bench prints what it measured")]
+
 use agentscope_tuner::{
     seed,
     strategy::{
@@ -65,7 +67,7 @@ fn print_equal(models: usize, full: bool) {
     println!("| {models} | {} | {wrong:.4} | {calls:.0} |", mode(full));
 }
 
-/// A two-parameter-free item-response world: the chance of a right answer is logistic in ability less difficulty.
+/// An item-response world (Rasch 1960): the chance of a right answer is logistic in ability less difficulty.
 struct World {
     /// Mean reward of each model over all possible rows.
     truth: Vec<f64>,
