@@ -1,5 +1,7 @@
 //! Peak resident memory with 1,000 rollouts in flight: `cargo bench --bench memory`.
 
+#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
+
 mod support;
 
 use std::time::Duration;

@@ -159,6 +159,9 @@ pub(super) struct SelectOptions {
     /// How often each row is run
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) repeats: Option<u32>,
+    /// Run every candidate on every row, instead of letting the worse leave early
+    #[arg(long)]
+    pub(super) full: bool,
 }
 
 #[derive(Debug, Args)]

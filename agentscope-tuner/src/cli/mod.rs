@@ -79,8 +79,8 @@ fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
         Verb::Run(options) => run::run(&registry, &config, common, &options.own),
         Verb::Eval(options) => start(tune::Command::Eval { repeats: options.own.repeats }),
         Verb::Select(options) => {
-            let SelectOptions { slot, candidates, repeats } = options.own;
-            start(tune::Command::Select { slot, candidates, repeats })
+            let SelectOptions { slot, candidates, repeats, full } = options.own;
+            start(tune::Command::Select { slot, candidates, repeats, full })
         }
         Verb::Resume(_) => Ok(ExitCode::SUCCESS),
     }
