@@ -19,8 +19,8 @@ const LETTERS: u8 = 26;
 /// Where a letter stands, the surest place first. In each, the last match counts.
 static PLACES: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     [
-        // "The answer is (B)", "Answer: **B**", "option B".
-        r"(?i:\b(?:answer|option|choice)\b(?:\s+(?:is|would\s+be|must\s+be))?)\s*[:=]?\s*[*_(\[$]*(?:\\text\{)?([A-Za-z])(?:[^\p{L}\p{N}'’]|$)",
+        // "The answer is (B)", "Answer: **B**", "option B because"; but not "the answer is a dog" or "A dog".
+        r"(?im:\b(?:answer|option|choice)\b(?:\s+(?:is|would\s+be|must\s+be))?\s*[:=]?\s*[*_(\[$]*(?:\\text\{)?)(?m:([A-Za-z])(?:[ \t]*$|[^\p{L}\p{N}\s'’])|([B-HJ-Z])\s|([AI])\s+(?:because|since)\b)",
         // The whole answer: "B", "(b)", "**B.**".
         r"\A\s*[*_(\[]*([A-Za-z])[*_)\].:]*\s*\z",
         // The beginning of the answer or of a line: "B) because", "(B) because", "B. because", "B: because".

@@ -177,8 +177,11 @@ fn member(name: &str, mut table: toml::Table, directory: &Path) -> Result<JuryMe
             kind.run(&reading.read(&task, &response)?, &context).await
         }
     };
-    let slots: &'static [SlotSpec] = if asks { &MODEL } else { &[] };
-    Ok(JuryMember { slots, model, ..JuryMember::new(name, run) })
+    let mut member = JuryMember::new(name, run);
+    if asks {
+        (member.slots, member.model) = (&MODEL, model);
+    }
+    Ok(member)
 }
 
 #[cfg(test)]

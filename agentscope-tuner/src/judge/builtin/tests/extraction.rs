@@ -44,9 +44,8 @@ fn the_last_number_is_read_in_every_spelling() {
         let found = last_number(text).unwrap_or_else(|| panic!("no number in {text:?}")).value;
         assert!((found - wanted).abs() <= 1e-12 * wanted.abs(), "{text:?}: {found}, not {wanted}");
     }
-    for text in ["", "none", "H2O", "1/0", r"\boxed{", "10^"] {
-        let found = last_number(text).map(|number| number.value);
-        assert!(text == "10^" || found.is_none(), "{text:?}: {found:?}");
+    for text in ["", "none", "H2O", "1/0", r"\boxed{"] {
+        assert_eq!(last_number(text), None, "{text:?}");
     }
     assert!(last_number(r"50\%").unwrap().percent);
 }
@@ -107,16 +106,24 @@ fn a_letter_is_found_where_models_put_it() {
         ("Considering all of them, therefore C.", 'C'),
         ("So it is [A]", 'A'),
         ("Answer:\nB", 'B'),
+        ("Choose option B because it is red", 'B'),
+        ("The answer is A because it is red", 'A'),
         ("Final answer = $D$", 'D'),
     ];
     for (text, wanted) in cases {
         assert_eq!(chosen_letter(text, 4), Some(wanted), "{text:?}");
     }
-    for text in ["", "A dog barks.", "I am not sure.", "The answer is blue.", "E", "Answer: a dog's"] {
-        assert_ne!(chosen_letter(text, 4), Some('B'), "{text:?}");
+    for text in [
+        "",
+        "A dog barks.",
+        "I am not sure.",
+        "The answer is blue.",
+        "E",
+        "Answer: a dog",
+        "The answer is A dog's",
+    ] {
+        assert_eq!(chosen_letter(text, 4), None, "{text:?}");
     }
-    assert_eq!(chosen_letter("A dog barks.", 4), None);
-    assert_eq!(chosen_letter("The answer is blue.", 4), None);
     assert_eq!(chosen_letter("(E)", 4), None);
     assert_eq!(chosen_letter("(E)", 5), Some('E'));
 }

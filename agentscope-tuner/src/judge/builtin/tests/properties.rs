@@ -47,7 +47,7 @@ proptest! {
 
     #[test]
     fn nothing_panics(answer in text(), reference in text()) {
-        for options in 0..=255 {
+        for options in [0, 1, 2, 4, 26, 27, 255] {
             _ = choice(&answer, &reference, options);
         }
         if let Ok(reward) = numeric(&answer, &reference, &Tolerance::default()) {
