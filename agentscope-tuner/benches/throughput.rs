@@ -2,6 +2,8 @@
 //!
 //! Criterion times both; at the end the two are run in pairs and the median of their ratios is printed.
 
+#![allow(clippy::print_stdout, reason = "a bench prints its figures")]
+
 mod support;
 
 use std::time::Duration;

@@ -73,7 +73,7 @@ pub enum ModelFailure {
     Server,
     /// Any other refusal of the request, HTTP 400 and 404 among them.
     Request,
-    /// The answer is not what the protocol says (HTML, cut JSON, no choice); it may have been billed.
+    /// The answer is not what the protocol says (cut JSON, no choice); it may have been billed.
     Protocol,
     /// The provider's safety filter refused to answer.
     Refused,
@@ -232,6 +232,12 @@ from_std! {
 impl From<BoxError> for Error {
     fn from(source: BoxError) -> Self {
         Self::other(source)
+    }
+}
+
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
     }
 }
 

@@ -1,4 +1,34 @@
-//! Tunes LLM agents.
+//! Tunes LLM agents that are ordinary async functions: picks the best model, improves the prompts, or trains the
+//! weights behind them.
+//!
+//! Annotate a function with [`macro@workflow`] and another with [`macro@judge`], end the file with [`main!`], and the
+//! program is a command line that lists, checks, evaluates and tunes them. [`tuner::Tuner`] does the same from within a
+//! program.
+//!
+//! ```no_run
+//! use agentscope_tuner::prelude::*;
+//!
+//! /// One row of `data/train.jsonl`.
+//! #[derive(Clone, Deserialize)]
+//! struct MathTask { question: String, answer: String }
+//!
+//! /// Solves one grade-school problem.
+//! #[workflow]
+//! async fn solve(task: MathTask, model: Model, #[prompt("Be brief.")] system: Prompt) -> Result<Msg> {
+//!     ReActAgent::new(model).system(system).reply(Msg::user(task.question)).await
+//! }
+//!
+//! /// 1 when the last word of the reply is the reference answer.
+//! #[judge]
+//! async fn exact_match(task: &MathTask, response: &Msg) -> bool {
+//!     response.text().split_whitespace().last() == Some(task.answer.as_str())
+//! }
+//!
+//! agentscope_tuner::main!();
+//! ```
+//!
+//! The way of the data through the modules: [`dataset`] → task → [`workflow`] → response → [`judge`] → reward →
+//! [`strategy`] → [`candidate`] → …; the [`rollout`] engine alone runs candidates.
 
 // So that generated code works in this crate's own tests too.
 #[allow(unused_extern_crates, reason = "only tests and doctests use it")]

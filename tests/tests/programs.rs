@@ -37,3 +37,15 @@ fn a_program_without_components_says_how_to_get_some() {
     assert!(!output.status.success());
     assert!(error.contains("#[workflow]") && error.contains("main!("), "{error}");
 }
+
+#[test]
+fn faults_of_the_code_and_of_the_configuration_are_shown_together() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_doubled"));
+    let output =
+        program.args(["list", "--set", "slots.nobody.model=x"]).output().expect("the program starts");
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    for part in ["two workflows are named `parrot`", "[slots.nobody]"] {
+        assert!(error.contains(part), "`{part}` is missing:\n{error}");
+    }
+}

@@ -19,6 +19,7 @@ use agentscope_tuner::{
     rollout::{Engine, Job, ModelTable, Options, PricedModel, Setup, Store, Task},
     workflow::Workflow as _,
 };
+use axum::serve::ListenerExt as _;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -94,6 +95,8 @@ pub fn serve_if_asked() {
             ([("content-type", "application/json")], ANSWER)
         });
         let router = axum::Router::new().route("/v1/chat/completions", answer);
+        // Without it, answers wait for the acknowledgement of their headers.
+        let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
         axum::serve(listener, router).await.expect("it serves");
     });
     std::process::exit(0);
@@ -159,7 +162,7 @@ fn new_engine(base_url: &str, concurrency: usize, directory: &tempfile::TempDir)
     let model = PricedModel::from(spec.build(&|_| None).expect("a model"));
     Engine::new(Setup {
         workflow: solve::ENTRY,
-        judge: Some(exact_match::ENTRY),
+        judge: Some(exact_match::ENTRY.into()),
         models: ModelTable::default().with("m", model),
         slots: BTreeMap::from([(SlotPath::new("solve", "model"), SlotValue::model("m"))]),
         options: Options { concurrency, ..Options::default() },

@@ -3,10 +3,7 @@
 use std::mem;
 
 use super::Memory;
-use crate::{
-    message::Msg,
-    model::{ChatRequest, Model, ToolSpec},
-};
+use crate::{message::Msg, model::ChatRequest};
 
 /// The memory as the request that continues it: one request for all turns of a reply, its messages never copied.
 ///
@@ -22,18 +19,15 @@ pub(super) struct Conversation<'m> {
 }
 
 impl<'m> Conversation<'m> {
-    /// Continues `memory` below `system`, which a blank text leaves out.
-    pub(super) fn open(memory: &'m mut Memory, system: &str, model: &Model, tools: Vec<ToolSpec>) -> Self {
+    /// Puts `memory` into `request`, below `system`, which is left out where it is blank.
+    pub(super) fn open(memory: &'m mut Memory, system: &str, request: ChatRequest) -> Self {
         let mut messages = Vec::from(mem::take(memory));
         let kept = messages.len();
         let preface = usize::from(!system.trim().is_empty());
         if preface > 0 {
             messages.insert(0, Msg::system(system));
         }
-        // Filled in here, the settings of the slot need no copy of the request at each call.
-        let sampling = model.sampling().clone();
-        let request = ChatRequest { messages, tools, sampling, ..ChatRequest::default() };
-        Self { request, memory, preface, kept }
+        Self { request: ChatRequest { messages, ..request }, memory, preface, kept }
     }
 
     /// Adds what was said.

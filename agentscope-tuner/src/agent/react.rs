@@ -151,8 +151,7 @@ impl ReActAgent {
     async fn answer(&mut self, message: Msg) -> Result<Msg> {
         let toolkit = sound(&self.toolkit)?;
         let turns = Turns { model: &self.model, toolkit, parallel: self.parallel };
-        let specs = toolkit.specs().to_vec();
-        let mut conversation = Conversation::open(&mut self.memory, &self.system, &self.model, specs);
+        let mut conversation = Conversation::open(&mut self.memory, &self.system, turns.request());
         conversation.push(message);
         for _ in 0..self.max_iters {
             if let Some(answer) = turns.next(&mut conversation).await? {
@@ -172,8 +171,7 @@ impl ReActAgent {
         let tool = Arc::clone(&finish) as Arc<dyn Tool>;
         let toolkit = sound(&self.toolkit)?.clone().held(tool, Origin::Agent)?;
         let turns = Turns { model: &self.model, toolkit: &toolkit, parallel: self.parallel };
-        let specs = toolkit.specs().to_vec();
-        let mut conversation = Conversation::open(&mut self.memory, &self.system, &self.model, specs);
+        let mut conversation = Conversation::open(&mut self.memory, &self.system, turns.request());
         conversation.push(message);
         for turn in 0..=self.max_iters {
             if turn == self.max_iters {

@@ -12,7 +12,7 @@ use crate::{
     text::did_you_mean,
 };
 
-/// Tools by name, in the order in which they were added. Cheap to call, and clones share the tools.
+/// Tools by name, in the order in which they were added. Clones share the tools.
 ///
 /// ```
 /// # use agentscope_tuner::{agent::{Tool, ToolOutput}, message::Block, model::ToolSpec};

@@ -7,7 +7,7 @@ use super::{Toolkit, conversation::Conversation};
 use crate::{
     error::Result,
     message::{Block, Msg, ToolResult, ToolUse},
-    model::{ChatResponse, FinishReason, Model, ToolChoice},
+    model::{ChatRequest, ChatResponse, FinishReason, Model, ToolChoice},
 };
 
 /// What asks and what runs the tools.
@@ -19,6 +19,13 @@ pub(super) struct Turns<'a> {
 }
 
 impl Turns<'_> {
+    /// A request for these tools, without messages yet.
+    pub(super) fn request(&self) -> ChatRequest {
+        // Filled in here, the settings of the slot need no copy of the request at each call.
+        let sampling = self.model.sampling().clone();
+        ChatRequest { tools: self.toolkit.specs().to_vec(), sampling, ..ChatRequest::default() }
+    }
+
     /// Asks the model. The tools that it calls are run, and both the calls and their results are added to the
     /// conversation; an answer that calls none is handed back instead.
     pub(super) async fn next(&self, conversation: &mut Conversation<'_>) -> Result<Option<Msg>> {

@@ -10,47 +10,69 @@ use crate::config::Override;
 #[command(disable_help_subcommand = true, subcommand_required = false)]
 pub(super) struct Cli {
     #[command(subcommand)]
-    pub(super) verb: Option<Verb>,
+    verb: Option<Verb>,
     #[command(flatten)]
-    pub(super) common: Common,
+    common: Common,
 }
 
+impl Cli {
+    /// The verb, and the common options that stand before and behind it, together.
+    pub(super) fn split(self) -> (Verb, Common) {
+        let verb = self.verb.unwrap_or(Verb::List(Options { own: NoOptions {}, common: Common::default() }));
+        let common = self.common.and(verb.common());
+        (verb, common)
+    }
+}
+
+/// The options of a verb beside the common ones, which may stand before or behind it.
+#[derive(Debug, Args)]
+pub(super) struct Options<T: Args> {
+    #[command(flatten)]
+    pub(super) own: T,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Of a verb that has none.
+#[derive(Debug, Args)]
+pub(super) struct NoOptions {}
+
 /// Flags of every verb.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Common options")]
 pub(super) struct Common {
     /// The configuration; tuner.toml of this directory or of the package when not given
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     /// Lay the table [profiles.NAME] over the configuration
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
     /// Short for --profile live: real endpoints where the default is offline
-    #[arg(long, global = true, conflicts_with = "profile")]
+    #[arg(long, conflicts_with = "profile")]
     pub(super) live: bool,
     /// Set a value of the configuration, such as budget.usd=2 or slots.solve.model=strong
-    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(super) set: Vec<Override>,
     /// The workflow, where there are several
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, value_name = "NAME")]
     pub(super) workflow: Option<String>,
     /// The judge, where several fit
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, value_name = "NAME")]
     pub(super) judge: Option<String>,
     /// Seed of every random choice
-    #[arg(long, global = true, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER")]
     pub(super) seed: Option<u64>,
     /// Most rollouts under way at once
-    #[arg(long, global = true, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER")]
     pub(super) concurrency: Option<u64>,
     /// Most rows that are read
-    #[arg(long, global = true, value_name = "ROWS")]
+    #[arg(long, value_name = "ROWS")]
     pub(super) limit: Option<u64>,
     /// How results are printed
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(super) format: Option<Format>,
     /// Say more: -v what is done, -vv each call
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
 }
 
@@ -65,57 +87,88 @@ pub(super) enum Format {
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Show what is registered (the default; spends nothing)
-    List,
+    List(Options<NoOptions>),
     /// Check configuration, slots and rows, and estimate the cost; no network
-    Check,
+    Check(Options<NoOptions>),
     /// Show the first rows of the dataset, its columns and sizes
-    Preview {
-        /// How many rows
-        #[arg(long, default_value_t = 5, value_name = "NUMBER")]
-        rows: usize,
-        /// Which of the configured datasets
-        #[arg(long, value_enum, default_value_t = Which::Train)]
-        dataset: Which,
-        /// A dataset that is not configured: a directory, a file, or a name on the hub
-        #[arg(value_name = "PATH")]
-        path: Option<String>,
-        /// The split of PATH
-        #[arg(long, value_name = "SPLIT", requires = "path")]
-        split: Option<String>,
-    },
+    Preview(Options<PreviewOptions>),
     /// Run one row through workflow and judge, and show the conversation
-    Run {
-        /// Which row of the evaluation dataset, from 0
-        #[arg(long, default_value_t = 0, value_name = "NUMBER")]
-        row: usize,
-        /// A task as JSON, instead of a row
-        #[arg(long, value_name = "JSON", conflicts_with = "row")]
-        task: Option<String>,
-    },
+    Run(Options<RunOptions>),
     /// Run every row of the evaluation dataset
-    Eval {
-        /// How often each row is run
-        #[arg(long, default_value_t = 1, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
-        repeats: u32,
-    },
+    Eval(Options<EvalOptions>),
     /// Find the best model for a slot
-    Select {
-        /// The slot to fill
-        #[arg(long, value_name = "SLOT")]
-        slot: Option<String>,
-        /// Names of models, separated by commas
-        #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-        candidates: Vec<String>,
-        /// How often each row is run
-        #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
-        repeats: Option<u32>,
-    },
+    Select(Options<SelectOptions>),
     /// Continue a run that was stopped or killed
-    Resume {
-        /// The run's directory
-        #[arg(value_name = "RUN", default_value = "latest")]
-        run: PathBuf,
-    },
+    Resume(Options<ResumeOptions>),
+}
+
+impl Verb {
+    fn common(&self) -> &Common {
+        match self {
+            Self::List(options) | Self::Check(options) => &options.common,
+            Self::Preview(options) => &options.common,
+            Self::Run(options) => &options.common,
+            Self::Eval(options) => &options.common,
+            Self::Select(options) => &options.common,
+            Self::Resume(options) => &options.common,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PreviewOptions {
+    /// How many rows
+    #[arg(long, default_value_t = 5, value_name = "NUMBER")]
+    pub(super) rows: usize,
+    /// Which of the configured datasets
+    #[arg(long, value_enum, default_value_t = Which::Train)]
+    pub(super) dataset: Which,
+    /// A dataset that is not configured: a directory, a file, or a name on the hub
+    #[arg(value_name = "PATH")]
+    pub(super) path: Option<String>,
+    /// The split of PATH
+    #[arg(long, value_name = "SPLIT", requires = "path")]
+    pub(super) split: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunOptions {
+    /// Which row of the evaluation dataset, from 0
+    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+    pub(super) row: usize,
+    /// A task as JSON, instead of a row
+    #[arg(long, value_name = "JSON", conflicts_with = "row")]
+    pub(super) task: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EvalOptions {
+    /// How often each row is run
+    #[arg(long, default_value_t = 1, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) repeats: u32,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SelectOptions {
+    /// The slot to fill
+    #[arg(long, value_name = "SLOT")]
+    pub(super) slot: Option<String>,
+    /// Names of models, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(super) candidates: Vec<String>,
+    /// How often each row is run
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) repeats: Option<u32>,
+    /// Run every candidate on every row, instead of letting the worse leave early
+    #[arg(long)]
+    pub(super) full: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeOptions {
+    /// The run's directory
+    #[arg(value_name = "RUN", default_value = "latest")]
+    pub(super) run: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -127,6 +180,29 @@ pub(super) enum Which {
 }
 
 impl Common {
+    /// These options, with those of `later` going before them.
+    fn and(self, later: &Self) -> Self {
+        let later = later.clone();
+        Self {
+            config: later.config.or(self.config),
+            live: later.live || self.live,
+            profile: later.profile.or(self.profile),
+            set: self.set.into_iter().chain(later.set).collect(),
+            workflow: later.workflow.or(self.workflow),
+            judge: later.judge.or(self.judge),
+            seed: later.seed.or(self.seed),
+            concurrency: later.concurrency.or(self.concurrency),
+            limit: later.limit.or(self.limit),
+            format: later.format.or(self.format),
+            verbose: later.verbose + self.verbose,
+        }
+    }
+
+    /// How results are printed.
+    pub(super) fn format(&self) -> Format {
+        self.format.unwrap_or(Format::Text)
+    }
+
     /// The profile that is asked for.
     pub(super) fn profile(&self) -> Option<&str> {
         if self.live { Some("live") } else { self.profile.as_deref() }

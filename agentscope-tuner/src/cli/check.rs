@@ -24,7 +24,7 @@ pub(super) fn check(registry: &Registry, config: &Config, common: &Common) -> Re
 
     let limit = common.limit.and_then(|limit| usize::try_from(limit).ok());
     let tasks = evaluation_tasks(config, limit)?;
-    let candidates = candidates(config, &session)?;
+    let candidates = candidates(registry, config, &session)?;
     let models = session.models(&candidates)?;
     for (name, model) in models.iter() {
         let price = if model.price.is_some() { "price known" } else { "price unknown" };
@@ -48,14 +48,14 @@ pub(super) fn check(registry: &Registry, config: &Config, common: &Common) -> Re
 }
 
 /// The candidates of `select` where there are any, else what is configured.
-fn candidates(config: &Config, session: &Session<'_>) -> Result<Vec<Candidate>> {
+fn candidates(registry: &Registry, config: &Config, session: &Session<'_>) -> Result<Vec<Candidate>> {
     let select = config.file.strategy.select.is_some();
     let command = if select {
-        Command::Select { slot: None, candidates: Vec::new(), repeats: None }
+        Command::Select { slot: None, candidates: Vec::new(), repeats: None, full: false }
     } else {
         Command::Eval { repeats: 1 }
     };
-    command.strategy(config, session).map(|(_, candidates)| candidates)
+    command.strategy(registry, config, session).map(|(_, candidates)| candidates)
 }
 
 fn dry_run(engine: &Engine, candidates: &[Candidate], task: &Arc<Task>) -> Result<Vec<Record>> {

@@ -12,7 +12,7 @@ mod tune;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use args::{Cli, Verb};
+use args::{Cli, Common, SelectOptions, Verb};
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::{
@@ -46,8 +46,9 @@ pub fn main(program: Program) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    show::install_log(cli.common.verbose);
-    match dispatch(cli) {
+    let (verb, common) = cli.split();
+    show::install_log(common.verbose);
+    match dispatch(verb, &common) {
         Ok(code) => code,
         Err(error) => {
             show::error(&error);
@@ -65,26 +66,41 @@ fn parse(program: Program, args: impl IntoIterator<Item = OsString>) -> Result<C
     Cli::from_arg_matches(&command.try_get_matches_from(args)?)
 }
 
-fn dispatch(cli: Cli) -> Result<ExitCode> {
-    let Cli { verb, common } = cli;
-    let registry = Registry::collect()?;
-    let verb = verb.unwrap_or(Verb::List);
-    if let Verb::Resume { run } = &verb {
-        return resume::resume(&registry, &common, run);
+fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
+    if let Verb::Resume(options) = &verb {
+        return resume::resume(&Registry::collect()?, common, &options.own.run);
     }
-    let config = Config::load(common.config.as_deref(), common.profile(), &common.overrides())?;
+    let (registry, config) = start_up(common)?;
+    let start = |command| tune::start(&registry, &config, common, &command);
     match verb {
-        Verb::List => list::list(&registry, &config, common.format),
-        Verb::Check => check::check(&registry, &config, &common),
-        Verb::Preview { rows, dataset, path, split } => {
-            preview::preview(&config, &common, &preview::Wanted { rows, dataset, path, split })
+        Verb::List(_) => list::list(&registry, &config, common.format()),
+        Verb::Check(_) => check::check(&registry, &config, common),
+        Verb::Preview(options) => preview::preview(&config, common.format(), &options.own),
+        Verb::Run(options) => run::run(&registry, &config, common, &options.own),
+        Verb::Eval(options) => start(tune::Command::Eval { repeats: options.own.repeats }),
+        Verb::Select(options) => {
+            let SelectOptions { slot, candidates, repeats, full } = options.own;
+            start(tune::Command::Select { slot, candidates, repeats, full })
         }
-        Verb::Run { row, task } => run::run(&registry, &config, &common, row, task.as_deref()),
-        Verb::Eval { repeats } => tune::start(&registry, &config, &common, &tune::Command::Eval { repeats }),
-        Verb::Select { slot, candidates, repeats } => {
-            tune::start(&registry, &config, &common, &tune::Command::Select { slot, candidates, repeats })
+        Verb::Resume(_) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// What is registered and what is configured, checked against each other.
+///
+/// # Errors
+/// Every fault of both in one error.
+fn start_up(common: &Common) -> Result<(Registry, Config)> {
+    let (registry, faults) = Registry::collect_with_faults();
+    let config = Config::load(common.config.as_deref(), common.profile(), &common.overrides());
+    let config = config.and_then(|config| config.slots(&registry).map(|_| config));
+    match (config, faults.as_slice()) {
+        (Ok(config), []) => Ok((registry, config)),
+        (Err(error), []) => Err(error),
+        (config, faults) => {
+            let all: Vec<_> = faults.iter().cloned().chain(config.err().map(|error| error.chain())).collect();
+            Err(Error::new(ErrorKind::Registry, all.join("\n")))
         }
-        Verb::Resume { .. } => Ok(ExitCode::SUCCESS),
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::{
-    args::{Common, Format, Which},
+    args::{Format, PreviewOptions, Which},
     show, usage,
 };
 use crate::{
@@ -15,16 +15,9 @@ use crate::{
     tuner::open_dataset,
 };
 
-pub(super) struct Wanted {
-    pub(super) rows: usize,
-    pub(super) dataset: Which,
-    pub(super) path: Option<String>,
-    pub(super) split: Option<String>,
-}
-
-pub(super) fn preview(config: &Config, common: &Common, wanted: &Wanted) -> Result<ExitCode> {
+pub(super) fn preview(config: &Config, format: Format, wanted: &PreviewOptions) -> Result<ExitCode> {
     let preview = dataset(config, wanted)?.preview(wanted.rows)?;
-    match common.format {
+    match format {
         Format::Text => show::line(&as_text(&preview)),
         Format::Json => {
             let rows: Vec<_> =
@@ -42,7 +35,7 @@ pub(super) fn preview(config: &Config, common: &Common, wanted: &Wanted) -> Resu
     Ok(ExitCode::SUCCESS)
 }
 
-fn dataset(config: &Config, wanted: &Wanted) -> Result<Dataset> {
+fn dataset(config: &Config, wanted: &PreviewOptions) -> Result<Dataset> {
     if let Some(path) = &wanted.path {
         let dataset = Dataset::open(path)?;
         return Ok(wanted.split.iter().fold(dataset, |dataset, split| dataset.split(split)));

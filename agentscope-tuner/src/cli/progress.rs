@@ -17,7 +17,9 @@ pub(super) async fn show(engine: &Engine) -> Infallible {
 
 /// The last word: what there is to say once the run has ended.
 pub(super) fn done(engine: &Engine) {
-    show::note(&text(engine));
+    if engine.progress().total > 0 {
+        show::note(&text(engine));
+    }
 }
 
 async fn bar(engine: &Engine) -> Infallible {

@@ -12,7 +12,13 @@ use crate::{
 
 pub(super) fn resume(registry: &Registry, common: &Common, run: &Path) -> Result<ExitCode> {
     // Only to find the directory of runs: the run's own settings are in its store.
-    let config = Config::load(common.config.as_deref(), None, &[])?;
-    let dir = RunDir::open(&Session::runs(&config), run)?;
+    let runs = || {
+        Config::load(common.config.as_deref(), common.profile(), &common.overrides())
+            .map(|config| Session::runs(&config))
+    };
+    let dir = match RunDir::at(run) {
+        Some(dir) => dir,
+        None => RunDir::below(&runs()?, run)?,
+    };
     tune::proceed(registry, common, &dir)
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    args::{Common, Format},
+    args::{Common, Format, RunOptions},
     show, usage,
 };
 use crate::{
@@ -23,11 +23,10 @@ pub(super) fn run(
     registry: &Registry,
     config: &Config,
     common: &Common,
-    row: usize,
-    task: Option<&str>,
+    options: &RunOptions,
 ) -> Result<ExitCode> {
     let session = Session::prepare(registry, config)?;
-    let task = find_task(config, row, task)?;
+    let task = find_task(config, options.row, options.task.as_deref())?;
     let candidate = Candidate::configured();
     let models = session.models(std::slice::from_ref(&candidate))?;
     let dir = RunDir::create(&Session::runs(config), "run")?;
@@ -42,7 +41,7 @@ pub(super) fn run(
         (None, Some(error)) => return Err(error),
         (None, None) => return Err(Error::new(ErrorKind::Other, "the rollout left no record")),
     };
-    print(&engine, &record, common.format)?;
+    print(&engine, &record, common.format())?;
     Ok(if record.status == Status::Scored { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -12,12 +12,12 @@ use super::{
 };
 use crate::{
     candidate::Candidate,
-    config::Config,
+    config::{Config, SelectTable},
     error::{Error, ErrorKind, Result},
     registry::Registry,
     report,
     rollout::{Engine, Store, Task},
-    strategy::{Evaluation, ModelSelection, Outcome, Strategy},
+    strategy::{Evaluation, ModelSelection, Outcome, Strategy, selection::Rules},
     tuner::{RunDir, Session, evaluation_tasks},
     workflow::SlotRole,
 };
@@ -26,8 +26,16 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Command {
-    Eval { repeats: u32 },
-    Select { slot: Option<String>, candidates: Vec<String>, repeats: Option<u32> },
+    Eval {
+        repeats: u32,
+    },
+    Select {
+        slot: Option<String>,
+        candidates: Vec<String>,
+        repeats: Option<u32>,
+        #[serde(default)]
+        full: bool,
+    },
 }
 
 impl Command {
@@ -41,6 +49,7 @@ impl Command {
     /// The strategy, and the candidates that it may run.
     pub(super) fn strategy(
         &self,
+        registry: &Registry,
         config: &Config,
         session: &Session<'_>,
     ) -> Result<(Box<dyn Strategy>, Vec<Candidate>)> {
@@ -50,21 +59,45 @@ impl Command {
                 let candidates = vec![evaluation.candidate.clone()];
                 Ok((Box::new(evaluation), candidates))
             }
-            Self::Select { slot, candidates, repeats } => {
-                let table = config.file.strategy.select.as_ref();
-                let slot = slot.as_deref().or(table.and_then(|table| table.slot.as_deref()));
-                let slot = session.slot(SlotRole::Model, slot)?;
-                let names = match (candidates.as_slice(), table.map(|table| table.candidates.as_slice())) {
-                    ([], None | Some([])) => config.file.models.keys().cloned().collect(),
-                    ([], Some(configured)) => configured.to_vec(),
-                    (given, _) => given.to_vec(),
+            Self::Select { slot, candidates, repeats, full } => {
+                let table = config.file.strategy.select.clone().unwrap_or_default();
+                let configured =
+                    if candidates.is_empty() { config.candidates(registry)? } else { Vec::new() };
+                let names = match (candidates.as_slice(), table.candidates.as_slice()) {
+                    ([], []) if configured.is_empty() => config.file.models.keys().cloned().collect(),
+                    ([], names) | (names, _) => names.to_vec(),
                 };
-                let mut selection = ModelSelection::of_models(&slot, names);
-                selection.repeats = repeats.or(table.and_then(|table| table.repeats)).unwrap_or(1);
+                let mut selection = selection(&table, session);
+                if !names.is_empty() {
+                    let slot = session.slot(SlotRole::Model, slot.as_deref().or(table.slot.as_deref()))?;
+                    selection.candidates = ModelSelection::of_models(&slot, names).candidates;
+                }
+                selection.candidates.extend(configured);
+                selection.repeats = repeats.or(table.repeats).unwrap_or(1);
+                selection.rules.full |= full;
                 let candidates = selection.candidates.clone();
                 Ok((Box::new(selection), candidates))
             }
         }
+    }
+}
+
+/// `[strategy.select]` without its candidates.
+fn selection(table: &SelectTable, session: &Session<'_>) -> ModelSelection {
+    let default = ModelSelection::default();
+    let rules = Rules {
+        confidence: table.confidence.unwrap_or(default.rules.confidence),
+        epsilon: table.epsilon.unwrap_or(default.rules.epsilon),
+        full: table.full,
+    };
+    ModelSelection {
+        rules,
+        cluster: table.cluster.clone(),
+        holdout: table.holdout.unwrap_or(default.holdout),
+        failure_share: table.failure_share.unwrap_or(default.failure_share),
+        objective: table.objective.clone().unwrap_or_default(),
+        allowance: session.budget(),
+        ..default
     }
 }
 
@@ -137,7 +170,7 @@ impl<'a> Drive<'a> {
         command: &Command,
     ) -> Result<Self> {
         let session = Session::prepare(registry, config)?;
-        let (strategy, candidates) = command.strategy(config, &session)?;
+        let (strategy, candidates) = command.strategy(registry, config, &session)?;
         let limit = common.limit.and_then(|limit| usize::try_from(limit).ok());
         if limit == Some(0) {
             return Err(usage("--limit is 0, but must be at least 1"));
@@ -155,10 +188,11 @@ impl<'a> Drive<'a> {
         let outcome = runtime.block_on(self.watched(&engine, &stop))?;
         let json = serde_json::to_string_pretty(&outcome)?;
         let path = dir.write_outcome(&json)?;
-        match self.common.format {
+        match self.common.format() {
             Format::Json => show::line(&json),
             Format::Text => {
                 show::line(&report::table(&outcome));
+                show_failures(&engine)?;
                 show::line(&report::spending(&engine.spent()));
                 show::line(&format!("kept in {}", path.display()));
             }
@@ -177,6 +211,15 @@ impl<'a> Drive<'a> {
         progress::done(engine);
         outcome
     }
+}
+
+fn show_failures(engine: &Engine) -> Result<()> {
+    let records = engine.store().rollouts()?;
+    let failures = report::failures(records.iter().map(|(_, record)| record));
+    if !failures.is_empty() {
+        show::line(&failures);
+    }
+    Ok(())
 }
 
 /// Stops the run on the first Ctrl-C, leaves at once on the second.
@@ -203,5 +246,6 @@ fn exit_code(outcome: &Outcome, stop: &CancellationToken, dir: &RunDir) -> ExitC
         return if stop.is_cancelled() { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE };
     }
     let scored = outcome.candidates.iter().any(|summary| summary.counts.scored > 0);
-    if scored { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let decided = outcome.candidates.len() < 2 || outcome.winner.is_some();
+    if scored && decided { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::{Error, ErrorKind, Result},
     model::ModelSpec,
+    strategy::selection::Objective,
 };
 
 /// The whole file. Unknown keys are errors.
@@ -79,7 +80,7 @@ pub struct StrategyTable {
 }
 
 /// `[strategy.select]`: model selection.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SelectTable {
     /// The `Model` slot to fill: `slot` of the workflow, or `component.slot`. The only one when unset.
@@ -88,9 +89,44 @@ pub struct SelectTable {
     /// Names of models; all of `[models]` when empty.
     #[serde(default)]
     pub candidates: Vec<String>,
+    /// `[[strategy.select.candidate]]`: candidates that are more than a model's name; added to `candidates`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidate: Vec<CandidateTable>,
     /// How often each row is run, at least 1; 1 when unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeats: Option<u32>,
+    /// Whether all candidates are run on all rows; nobody leaves early then.
+    #[serde(default)]
+    pub full: bool,
+    /// How much worse is still the same, at least 0; 0.01 when unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epsilon: Option<f64>,
+    /// Share of runs without a wrong verdict, at least 0.5 and below 1; 0.95 when unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+    /// A column; rows that share its value count as one draw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    /// Share of rows on which only the winner is run, 0 to 0.5; 0.1 when unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<f64>,
+    /// Share of a candidate's rollouts that may fail at an endpoint or in the judge, 0 to 1; 0.1 when unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_share: Option<f64>,
+    /// `quality`, `cost`, `tokens`, `time`, a metric, or a table of weights; `quality` when unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objective: Option<Objective>,
+}
+
+/// `[[strategy.select.candidate]]`: values for any slots.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CandidateTable {
+    /// A name for people, different from all others.
+    pub name: String,
+    /// Values as under `[slots]`: component, then slot.
+    #[serde(default)]
+    pub slots: BTreeMap<String, toml::Table>,
 }
 
 /// `[limits]`: what one rollout may use. A rollout that reaches a limit is judged as it stands.

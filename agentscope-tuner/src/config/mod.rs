@@ -15,12 +15,13 @@ use std::{
 };
 
 pub use file::{
-    BudgetTable, DatasetTable, DatasetsTable, File, LimitsTable, RunTable, SelectTable, StrategyTable,
+    BudgetTable, CandidateTable, DatasetTable, DatasetsTable, File, LimitsTable, RunTable, SelectTable,
+    StrategyTable,
 };
 pub use overrides::Override;
 
 use crate::{
-    candidate::{SlotPath, SlotValue},
+    candidate::{Candidate, SlotPath, SlotValue},
     error::{Error, ErrorKind, Result},
     registry::Registry,
 };
@@ -92,6 +93,22 @@ impl Config {
     /// [`ErrorKind::Config`] with every component and slot that there is not, and every value of a wrong kind.
     pub fn slots(&self, registry: &Registry) -> Result<BTreeMap<SlotPath, SlotValue>> {
         slots::read(&self.file.slots, registry, &self.directory)
+    }
+
+    /// The candidates of `[[strategy.select.candidate]]`.
+    ///
+    /// # Errors
+    /// As [`slots`](Self::slots), with the candidate's name.
+    pub fn candidates(&self, registry: &Registry) -> Result<Vec<Candidate>> {
+        let tables = self.file.strategy.select.iter().flat_map(|table| &table.candidate);
+        tables
+            .map(|table| {
+                let slots = slots::read(&table.slots, registry, &self.directory).map_err(|error| {
+                    Error::new(error.kind(), format!("[[strategy.select.candidate]] {}: {error}", table.name))
+                })?;
+                Ok(Candidate { name: table.name.clone(), slots })
+            })
+            .collect()
     }
 
     /// `path` as the settings mean it.

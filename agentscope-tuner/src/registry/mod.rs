@@ -34,6 +34,13 @@ impl Registry {
         Self::builder().linked().build()
     }
 
+    /// As [`collect`](Self::collect), faults and all: for a start-up that shows those of the configuration beside them.
+    pub(crate) fn collect_with_faults() -> (Self, Vec<String>) {
+        let registry = Self::builder().linked().sorted();
+        let faults = check::faults(&registry);
+        (registry, faults)
+    }
+
     /// Starts an empty registry, for programs that do not collect.
     pub fn builder() -> RegistryBuilder {
         RegistryBuilder::default()
@@ -130,14 +137,19 @@ impl RegistryBuilder {
     /// # Errors
     /// As [`Registry::collect`].
     pub fn build(self) -> Result<Registry> {
-        let Self(mut registry) = self;
-        registry.workflows.sort_by_key(|entry| order(entry.meta));
-        registry.judges.sort_by_key(|entry| order(entry.meta));
-        registry.tools.sort_by_key(|entry| order(entry.meta));
+        let registry = self.sorted();
         match check::faults(&registry).as_slice() {
             [] => Ok(registry),
             faults => Err(Error::new(ErrorKind::Registry, faults.join("\n"))),
         }
+    }
+
+    fn sorted(self) -> Registry {
+        let Self(mut registry) = self;
+        registry.workflows.sort_by_key(|entry| order(entry.meta));
+        registry.judges.sort_by_key(|entry| order(entry.meta));
+        registry.tools.sort_by_key(|entry| order(entry.meta));
+        registry
     }
 }
 

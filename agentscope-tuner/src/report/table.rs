@@ -3,7 +3,7 @@
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use crate::{
-    strategy::{Comparison, Counts, Outcome, Summary, Verdict},
+    strategy::{Comparison, Counts, Outcome, Reason, Summary, Verdict, percent},
     workflow::Spent,
 };
 
@@ -11,30 +11,34 @@ use crate::{
 pub fn table(outcome: &Outcome) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header([
-        "candidate",
-        "reward",
-        "95 % interval",
-        "rows",
-        "failed",
-        "left out",
-        "tokens",
-        "cost",
-        "p50",
-        "p95",
-    ]);
+    let interval = format!("{} % interval", percent(outcome.confidence));
+    let header =
+        ["candidate", "reward", &interval, "rows", "failed", "left out", "tokens", "cost", "p50", "p95"];
+    table.set_header(header);
     for summary in &outcome.candidates {
         table.add_row(row(summary));
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let mut text = table.to_string();
-    for comparison in &outcome.comparisons {
-        text += "\n";
-        text += &compared(comparison);
+    let mut lines = vec![table.to_string()];
+    lines.extend(outcome.candidates.iter().filter_map(departed));
+    lines.extend(outcome.comparisons.iter().map(compared));
+    if !outcome.front.is_empty() {
+        let front = outcome.front.join(", ");
+        lines.push(format!("nobody is better in reward, cost and latency together than: {front}"));
     }
-    format!("{text}\n{}", outcome.headline)
+    lines.push(outcome.headline.clone());
+    lines.join("\n")
+}
+
+fn departed(summary: &Summary) -> Option<String> {
+    let left = summary.left.as_ref()?;
+    let why = match &left.reason {
+        Reason::WorseThan(rival) => format!("{rival} was shown better"),
+        Reason::Budget => "the budget does not suffice for all".to_owned(),
+    };
+    Some(format!("{} left after {} rows: {why}", summary.candidate.name, left.rows))
 }
 
 /// What was paid in all sessions of a run.
@@ -90,17 +94,29 @@ fn left_out(counts: &Counts) -> String {
 }
 
 fn compared(comparison: &Comparison) -> String {
-    let Comparison { candidate, leader, difference, verdict } = comparison;
+    let Comparison { candidate, leader, difference, adjusted, detectable, verdict, .. } = comparison;
     let shown = match verdict {
         Verdict::Worse => "worse",
+        Verdict::Tied => "tied",
         Verdict::NotShown => "no difference shown",
         Verdict::NotEnoughData => "not enough data",
+        Verdict::Blocked => "no verdict, too many rollouts left out",
     };
-    match difference {
-        Some(difference) => format!(
-            "{candidate} against {leader}: {:+.3} ({:+.3} to {:+.3}) over {} rows: {shown}",
-            -difference.mean, -difference.high, -difference.low, difference.n
-        ),
-        None => format!("{candidate} against {leader}: {shown}"),
+    let Some(difference) = difference else { return format!("{candidate} against {leader}: {shown}") };
+    let mut text = format!(
+        "{candidate} against {leader}: {:+.3} ({:+.3} to {:+.3}) over {} rows, adjusted p {}: {shown}",
+        -difference.mean,
+        -difference.high,
+        -difference.low,
+        difference.n,
+        p_value(*adjusted)
+    );
+    if let (Verdict::NotShown | Verdict::NotEnoughData, Some(effect)) = (verdict, detectable) {
+        text += &format!(" (so many rows show a difference of {effect:.3} or more)");
     }
+    text
+}
+
+fn p_value(p: f64) -> String {
+    if p < 0.001 { "below 0.001".to_owned() } else { format!("{p:.3}") }
 }

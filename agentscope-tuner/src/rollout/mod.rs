@@ -14,6 +14,7 @@ mod job;
 mod models;
 mod progress;
 mod record;
+mod session;
 mod store;
 #[cfg(test)]
 mod tests;

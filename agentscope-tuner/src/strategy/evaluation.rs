@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{Outcome, Strategy, scores::Scores};
+use super::{Outcome, Strategy, scores::Scores, statistics::CONFIDENCE};
 use crate::{
     candidate::Candidate,
     error::Result,
@@ -50,6 +50,9 @@ impl Strategy for Evaluation {
                 candidates: summaries,
                 comparisons: Vec::new(),
                 winner: None,
+                front: Vec::new(),
+                confirmed: None,
+                confidence: CONFIDENCE,
                 headline,
                 rows: tasks.len(),
                 stopped: run.stopped.map(|error| error.chain()),

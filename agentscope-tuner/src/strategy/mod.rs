@@ -3,11 +3,11 @@
 mod evaluation;
 mod outcome;
 mod scores;
-mod selection;
+pub mod selection;
 pub mod statistics;
 
 pub use evaluation::Evaluation;
-pub use outcome::{Comparison, Counts, Latency, Outcome, Summary, Verdict};
+pub use outcome::{Comparison, Counts, Departed, Latency, Outcome, Reason, Summary, Verdict};
 pub use selection::ModelSelection;
 
 use std::sync::Arc;
@@ -29,4 +29,9 @@ pub trait Strategy: Send + Sync {
     /// # Errors
     /// Where no result at all is possible. A run that was stopped early has an [`Outcome`] that says so.
     fn run<'a>(&'a self, engine: &'a Engine, tasks: &'a [Arc<Task>]) -> BoxFuture<'a, Result<Outcome>>;
+}
+
+/// A share as a percentage without needless digits: 0.95 is `95`, 0.999 is `99.9`.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{}", (share * 1e4).round() / 1e2)
 }

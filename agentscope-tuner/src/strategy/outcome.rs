@@ -18,6 +18,14 @@ pub struct Outcome {
     pub comparisons: Vec<Comparison>,
     /// Name of the candidate to use, where there is one.
     pub winner: Option<String>,
+    /// Candidates that no other one beats in reward, cost and latency together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub front: Vec<String>,
+    /// The winner's reward on rows that did not choose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed: Option<Estimate>,
+    /// Share of intervals that cover the truth, and of runs without a wrong verdict.
+    pub confidence: f64,
     /// The result in one sentence.
     pub headline: String,
     /// Rows that were asked for.
@@ -34,6 +42,9 @@ pub struct Summary {
     pub candidate: Candidate,
     /// Mean reward over rows; repeats of a row are averaged first. `None` when no row counts.
     pub reward: Option<Estimate>,
+    /// When and why it left the race; nothing when it ran to the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<Departed>,
     /// How its rollouts ended.
     pub counts: Counts,
     /// Means of the metrics, over the rollouts that have them.
@@ -80,19 +91,52 @@ pub struct Comparison {
     pub leader: String,
     /// The leader's reward less the candidate's, row by row.
     pub difference: Option<Estimate>,
+    /// Two-sided p of no difference as if these rows had been looked at once: exact McNemar or sign permutation.
+    pub p: f64,
+    /// The same for the whole selection, to be held against 1 - confidence: always-valid for those who left early, else
+    /// Holm's over all pairs.
+    pub adjusted: f64,
+    /// The smallest difference that so many rows would show in 80 % of runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detectable: Option<f64>,
     /// What that shows.
     pub verdict: Verdict,
 }
 
-/// What a comparison shows, at 95 % confidence.
+/// What a comparison shows. No candidate is better than the leader: the leader has the best mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Verdict {
     /// The candidate is worse than the leader.
     Worse,
-    /// No difference was shown.
+    /// The difference is shown to be at most epsilon, either way.
+    Tied,
+    /// Neither a difference nor equality was shown.
     NotShown,
     /// Too few rows count for both.
     NotEnoughData,
+    /// Too many rollouts failed at an endpoint or in the judge.
+    Blocked,
+}
+
+/// A candidate that left a race.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Departed {
+    /// Rows it was judged by.
+    pub rows: usize,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why a candidate left a race.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// The candidate of this name was shown better, by a bound that holds at every look.
+    WorseThan(String),
+    /// The budget does not suffice for all, and others had a better mean.
+    Budget,
 }

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    outcome::{Comparison, Counts, Latency, Summary, Verdict},
-    statistics::{CONFIDENCE, Estimate, bootstrap_mean, estimate, mean, quantile},
+    outcome::{Counts, Latency, Summary},
+    statistics::{CONFIDENCE, Estimate, Unit, estimate, estimate_clustered, mean, quantile},
 };
 use crate::{
     candidate::Candidate,
@@ -17,9 +17,6 @@ use crate::{
     workflow::Spent,
 };
 
-/// Rows that must count for both before two candidates are compared.
-const ENOUGH_ROWS: usize = 5;
-
 /// The records of some candidates on some rows.
 #[derive(Debug)]
 pub(super) struct Scores<'a> {
@@ -27,6 +24,9 @@ pub(super) struct Scores<'a> {
     records: HashMap<&'a str, Vec<&'a Record>>,
     /// What a failed rollout counts: nothing, or less where rewards are negative, so that failing never pays.
     failure: f64,
+    confidence: f64,
+    /// Cluster of each row by its id; empty when rows stand alone.
+    clusters: Option<&'a BTreeMap<String, String>>,
     seed: u64,
 }
 
@@ -37,7 +37,34 @@ impl<'a> Scores<'a> {
         for record in records {
             by_candidate.entry(&record.candidate).or_default().push(record);
         }
-        Self { candidates, records: by_candidate, failure, seed }
+        Self { candidates, records: by_candidate, failure, confidence: CONFIDENCE, clusters: None, seed }
+    }
+
+    /// The same with intervals of this confidence that allow for clusters, where there are any.
+    pub(super) fn with(mut self, confidence: f64, clusters: &'a BTreeMap<String, String>) -> Self {
+        self.confidence = confidence;
+        self.clusters = Some(clusters).filter(|clusters| !clusters.is_empty());
+        self
+    }
+
+    /// The name of the candidate at this place.
+    pub(super) fn name(&self, candidate: usize) -> String {
+        self.candidates[candidate].name.clone()
+    }
+
+    /// Mean reward of a candidate over the rows that count, repeats averaged.
+    pub(super) fn reward(&self, candidate: &str) -> Option<Estimate> {
+        let rows = self.rows(candidate);
+        let rewards: Vec<f64> = rows.values().copied().collect();
+        let Some(clusters) = self.clusters else { return estimate(&rewards, self.confidence, self.seed) };
+        let mut units: BTreeMap<&str, Unit> = BTreeMap::new();
+        for (row, reward) in &rows {
+            let unit = units.entry(clusters.get(*row).map_or(*row, String::as_str)).or_default();
+            unit.sum += reward;
+            unit.rows += 1.0;
+        }
+        let units: Vec<Unit> = units.into_values().collect();
+        estimate_clustered(&rewards, &units, self.confidence, self.seed)
     }
 
     /// A summary of each candidate, in their order.
@@ -45,30 +72,15 @@ impl<'a> Scores<'a> {
         self.candidates.iter().map(|candidate| self.summary(candidate)).collect()
     }
 
-    /// `candidate` against `leader` on the rows that count for both.
-    pub(super) fn compare(&self, leader: &str, candidate: &str) -> Comparison {
-        let (ours, theirs) = (self.rows(leader), self.rows(candidate));
-        let differences: Vec<f64> =
-            ours.iter().filter_map(|(row, reward)| Some(reward - theirs.get(row)?)).collect();
-        let difference = estimate_difference(&differences, self.seed);
-        let verdict = match difference {
-            Some(difference) if difference.n < ENOUGH_ROWS => Verdict::NotEnoughData,
-            None => Verdict::NotEnoughData,
-            Some(difference) if difference.low > 0.0 => Verdict::Worse,
-            Some(_) => Verdict::NotShown,
-        };
-        Comparison { candidate: candidate.to_owned(), leader: leader.to_owned(), difference, verdict }
-    }
-
     fn summary(&self, candidate: &Arc<Candidate>) -> Summary {
         let records = self.of(&candidate.name);
         let mut spent = Spent::default();
         records.iter().for_each(|record| spent += record.spent);
-        let rewards: Vec<f64> = self.rows(&candidate.name).into_values().collect();
         let usage = spent.usage;
         Summary {
             candidate: (**candidate).clone(),
-            reward: estimate(&rewards, self.seed),
+            reward: self.reward(&candidate.name),
+            left: None,
             counts: counts(records),
             metrics: metric_means(records),
             tokens: (usage.input_tokens, usage.output_tokens),
@@ -89,16 +101,6 @@ impl<'a> Scores<'a> {
     fn of(&self, candidate: &str) -> &[&'a Record] {
         self.records.get(candidate).map_or(&[], Vec::as_slice)
     }
-}
-
-/// Differences are never 0/1 rewards, so theirs is always the bootstrap interval.
-fn estimate_difference(differences: &[f64], seed: u64) -> Option<Estimate> {
-    let mean = mean(differences)?;
-    let (low, high) = match differences {
-        [_] => (f64::NEG_INFINITY, f64::INFINITY),
-        _ => bootstrap_mean(differences, CONFIDENCE, seed),
-    };
-    Some(Estimate { mean, low, high, n: differences.len() })
 }
 
 fn counts(records: &[&Record]) -> Counts {

@@ -3,10 +3,12 @@
 mod dry;
 mod run_dir;
 mod session;
+mod typed;
 
 pub(crate) use dry::dry_models;
 pub use run_dir::RunDir;
 pub use session::Session;
+pub use typed::Tuner;
 
 use std::sync::Arc;
 

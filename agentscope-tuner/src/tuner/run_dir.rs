@@ -41,17 +41,21 @@ impl RunDir {
         Err(Error::new(ErrorKind::Io, "no free name for the run"))
     }
 
-    /// The run at `path`, or of that name below `runs`; `latest` is the newest.
+    /// The run at `path`, if there is one.
+    pub fn at(path: &Path) -> Option<Self> {
+        path.join(STORE).is_file().then(|| Self(path.to_owned()))
+    }
+
+    /// The run of this name below `runs`; `latest` is the newest.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] when there is no run, with those that there are.
-    pub fn open(runs: &Path, path: &Path) -> Result<Self> {
-        let places = [path.to_owned(), runs.join(path)];
-        places.iter().find(|place| place.join(STORE).is_file()).cloned().map(Self).ok_or_else(|| {
+    pub fn below(runs: &Path, name: &Path) -> Result<Self> {
+        Self::at(&runs.join(name)).ok_or_else(|| {
             let known = known(runs);
             let known = if known.is_empty() { "there are none".to_owned() } else { known.join(", ") };
-            let (path, runs) = (path.display(), runs.display());
-            Error::new(ErrorKind::Usage, format!("there is no run `{path}`; in {runs}: {known}"))
+            let (name, runs) = (name.display(), runs.display());
+            Error::new(ErrorKind::Usage, format!("there is no run `{name}`; in {runs}: {known}"))
         })
     }
 

@@ -111,6 +111,11 @@ impl<'a> Session<'a> {
         })
     }
 
+    /// What the run may spend.
+    pub fn budget(&self) -> Allowance {
+        self.options().budget
+    }
+
     /// Where runs are kept.
     pub fn runs(config: &Config) -> PathBuf {
         config.resolve(config.file.run.directory.as_deref().unwrap_or("runs"))

@@ -1,5 +1,7 @@
 //! Scripted conversations with agents.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod answers;
 mod order;
 mod spans;

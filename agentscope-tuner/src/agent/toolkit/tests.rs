@@ -42,7 +42,7 @@ fn negate(input: Value) -> Result<ToolOutput> {
     struct Arguments {
         number: i64,
     }
-    tool_output(&-parse_arguments::<Arguments>(&input)?.number)
+    tool_output(-parse_arguments::<Arguments>(&input)?.number)
 }
 
 fn toolkit() -> Toolkit {

@@ -37,11 +37,11 @@ CREATE TABLE charge (
     picodollars   INTEGER
 );
 CREATE TABLE rollout (
-    key    BLOB PRIMARY KEY,
+    key    BLOB NOT NULL UNIQUE,    -- random: rows are appended, only the index is scattered
     status TEXT NOT NULL,
     reward REAL,
     record TEXT NOT NULL
-) WITHOUT ROWID;
+);
 ";
 
 /// Opens for writing, alone.

@@ -6,6 +6,7 @@ use std::{
         mpsc::{self, Receiver, Sender},
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, Transaction, params};
@@ -17,8 +18,9 @@ use crate::{
     workflow::Spent,
 };
 
-/// Most writes in one commit: bounds what a kill can take.
+/// Most writes in one commit, and how long it waits for more of them: bounds what a kill can take.
 const GROUP: usize = 1024;
+const GATHER: Duration = Duration::from_millis(5);
 
 pub(super) enum Write {
     Meta {
@@ -103,7 +105,7 @@ fn gone() -> Error {
 fn work(mut connection: Connection, writes: &Receiver<Write>) {
     let mut failure: Option<String> = None;
     while let Ok(first) = writes.recv() {
-        let group: Vec<_> = std::iter::once(first).chain(writes.try_iter().take(GROUP - 1)).collect();
+        let group = gather(first, writes);
         let (flushes, group): (Vec<_>, Vec<_>) =
             group.into_iter().partition(|write| matches!(write, Write::Flush(_)));
         if failure.is_none()
@@ -120,6 +122,19 @@ fn work(mut connection: Connection, writes: &Receiver<Write>) {
             }
         }
     }
+}
+
+/// `first` and what follows it within a moment. A flush is not kept waiting.
+fn gather(first: Write, writes: &Receiver<Write>) -> Vec<Write> {
+    let end = Instant::now() + GATHER;
+    let mut group = vec![first];
+    while group.len() < GROUP && !matches!(group.last(), Some(Write::Flush(_))) {
+        match writes.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(write) => group.push(write),
+            Err(_) => break,
+        }
+    }
+    group
 }
 
 fn commit(connection: &mut Connection, group: Vec<Write>) -> Result<()> {

@@ -1,23 +1,70 @@
-//! Which model is best.
+//! Which candidate is best: a race on the same rows, in which those that are shown worse leave early.
+//!
+//! [`Race`] and [`against`] are the decisions themselves, pure functions of a score matrix; the bench `selection` checks
+//! what they promise on simulated worlds.
 
-use std::{cmp::Ordering, sync::Arc};
+mod decide;
+mod duel;
+mod evidence;
+mod front;
+mod objective;
+mod plan;
+mod race;
+#[cfg(test)]
+mod tests;
+mod track;
 
+use std::sync::{Arc, Mutex};
+
+pub use evidence::{Evidence, against, leader};
 use futures_util::future::BoxFuture;
+pub use objective::Objective;
+use plan::Plan;
+pub use race::{Departure, Pressure, Race, Row, Rules};
+use track::{Jobs, Track, lock};
 
-use super::{Comparison, Outcome, Strategy, Summary, Verdict, scores::Scores};
+use super::{Outcome, Strategy, scores::Scores, statistics::CONFIDENCE};
 use crate::{
     candidate::{Candidate, SlotPath, SlotValue},
     error::{Error, ErrorKind, Result},
-    rollout::{Engine, Job, Run, Task},
+    rollout::{Allowance, Engine, Job, Run, Task},
 };
 
-/// Runs every candidate on every row and ranks them: the verb `select`.
-#[derive(Clone, Debug, Default)]
+/// Races candidates and chooses the cheapest that is not worse than the best: the verb `select`.
+#[derive(Clone, Debug)]
 pub struct ModelSelection {
     /// The candidates, at least two, each of its own name.
     pub candidates: Vec<Candidate>,
-    /// How often each row is run, at least 1.
+    /// How often each row is run, at least 1. The runs of a row are averaged: more of them are no more rows.
     pub repeats: u32,
+    /// Confidence, epsilon, and whether all rows are run for all.
+    pub rules: Rules,
+    /// A column of the rows; rows that share its value count as one draw.
+    pub cluster: Option<String>,
+    /// Share of the rows that do not choose: the winner alone is run on them, so that its estimate is not the luck that
+    /// chose it. They cost one run each and the race so many rows. 0 to 0.5; not used where nobody may leave.
+    pub holdout: f64,
+    /// Largest share of a candidate's rollouts that an endpoint or the judge may have failed, 0 to 1.
+    pub failure_share: f64,
+    /// What is to be large.
+    pub objective: Objective,
+    /// The hard budget of the run: where all rows would not fit into it, the worse half leaves by and by.
+    pub allowance: Allowance,
+}
+
+impl Default for ModelSelection {
+    fn default() -> Self {
+        Self {
+            candidates: Vec::new(),
+            repeats: 1,
+            rules: Rules::default(),
+            cluster: None,
+            holdout: 0.1,
+            failure_share: 0.1,
+            objective: Objective::default(),
+            allowance: Allowance::default(),
+        }
+    }
 }
 
 impl ModelSelection {
@@ -25,7 +72,8 @@ impl ModelSelection {
     pub fn of_models(slot: &SlotPath, models: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let candidate =
             |name: String| Candidate::new(name.clone()).with(slot.clone(), SlotValue::model(name));
-        Self { candidates: models.into_iter().map(Into::into).map(candidate).collect(), repeats: 1 }
+        let candidates = models.into_iter().map(Into::into).map(candidate).collect();
+        Self { candidates, ..Self::default() }
     }
 
     fn check(&self) -> Result<()> {
@@ -38,10 +86,27 @@ impl ModelSelection {
         }
         let mut names: Vec<_> = self.candidates.iter().map(|candidate| candidate.name.as_str()).collect();
         names.sort_unstable();
-        match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            None => Ok(()),
-            Some(pair) => usage(format!("two candidates are named `{}`: name each once", pair[0])),
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return usage(format!("two candidates are named `{}`: name each once", pair[0]));
         }
+        let Rules { confidence, epsilon, .. } = self.rules;
+        let faults = [
+            (!(0.5..1.0).contains(&confidence)).then_some("confidence must be at least 0.5 and below 1"),
+            (!(epsilon.is_finite() && epsilon >= 0.0)).then_some("epsilon must be at least 0"),
+            (!(0.0..=0.5).contains(&self.holdout)).then_some("holdout must be 0 to 0.5"),
+            (!(0.0..=1.0).contains(&self.failure_share)).then_some("failure-share must be 0 to 1"),
+        ];
+        let faults = faults.into_iter().flatten().map(str::to_owned).chain(self.objective.fault());
+        match faults.collect::<Vec<_>>().as_slice() {
+            [] => Ok(()),
+            faults => usage(format!("[strategy.select] {}", faults.join("; "))),
+        }
+    }
+
+    fn plan(&self, tasks: &[Arc<Task>], seed: u64) -> Result<Plan> {
+        let candidates = self.candidates.iter().cloned().map(Arc::new).collect();
+        let holdout = if self.rules.full { 0.0 } else { self.holdout };
+        Plan::new(candidates, tasks, self.cluster.as_deref(), holdout, self.repeats.max(1), seed)
     }
 }
 
@@ -53,63 +118,32 @@ impl Strategy for ModelSelection {
     fn run<'a>(&'a self, engine: &'a Engine, tasks: &'a [Arc<Task>]) -> BoxFuture<'a, Result<Outcome>> {
         Box::pin(async move {
             self.check()?;
-            let candidates: Vec<_> = self.candidates.iter().cloned().map(Arc::new).collect();
-            let jobs = Job::grid(&candidates, tasks, self.repeats.max(1));
-            engine.expect(jobs.len());
-            let run = engine.run(jobs, |_| {}).await?;
-            Ok(decide(&candidates, run, tasks.len(), engine.seed()))
+            let seed = engine.seed();
+            let plan = self.plan(tasks, seed)?;
+            let track = Mutex::new(Track::new(&plan, &self.objective, self.allowance, self.rules));
+            let jobs = Jobs { track: &track, engine };
+            let Run { mut records, mut stopped } =
+                engine.run(jobs, |record| lock(&track).note(record)).await?;
+            let track = track.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let decision = decide::decide(self, &plan, &track, &records, stopped.is_some(), seed);
+
+            let mut held = Vec::new();
+            if let Some(winner) = decision.winner.filter(|_| !plan.held.is_empty()) {
+                let winner = std::slice::from_ref(&plan.candidates[winner]);
+                let jobs = Job::grid(winner, &plan.held, plan.repeats);
+                engine.expect(jobs.len());
+                let run = engine.run(jobs, |_| {}).await?;
+                (held, stopped) = (run.records, run.stopped);
+            }
+            let confidence = self.rules.confidence;
+            let confirmed = decision.winner.and_then(|winner| {
+                let scores = Scores::new(&plan.candidates, &held, seed).with(confidence, &plan.clusters);
+                scores.reward(&plan.candidates[winner].name)
+            });
+            records.extend(held);
+            let scores = Scores::new(&plan.candidates, &records, seed).with(confidence, &plan.clusters);
+            let outcome = decision.outcome(self, &track, &scores, confirmed, tasks.len());
+            Ok(Outcome { stopped: stopped.map(|error| error.chain()), ..outcome })
         })
-    }
-}
-
-fn decide(candidates: &[Arc<Candidate>], run: Run, rows: usize, seed: u64) -> Outcome {
-    let scores = Scores::new(candidates, &run.records, seed);
-    let mut summaries = scores.summaries();
-    summaries.sort_by(rank);
-    let leader = summaries.first().map(|summary| summary.candidate.name.clone()).unwrap_or_default();
-    let comparisons: Vec<_> =
-        summaries.iter().skip(1).map(|summary| scores.compare(&leader, &summary.candidate.name)).collect();
-    let complete = run.stopped.is_none();
-    // A candidate that never got a reward has shown nothing, however the others did.
-    let scored = summaries.first().is_some_and(|summary| summary.counts.scored > 0);
-    let winner = (complete && scored).then(|| leader.clone());
-    Outcome {
-        strategy: "select".to_owned(),
-        headline: headline(winner.as_deref(), complete, &comparisons),
-        candidates: summaries,
-        comparisons,
-        winner,
-        rows,
-        stopped: run.stopped.map(|error| error.chain()),
-    }
-}
-
-/// Better mean first; then the cheaper, then the name, so that the order never depends on chance.
-fn rank(one: &Summary, other: &Summary) -> Ordering {
-    let mean = |summary: &Summary| {
-        let scored = summary.counts.scored > 0;
-        summary.reward.filter(|_| scored).map_or(f64::NEG_INFINITY, |reward| reward.mean)
-    };
-    let cost = |summary: &Summary| summary.usd.map_or(u64::MAX, |usd| usd.picodollars());
-    mean(other)
-        .total_cmp(&mean(one))
-        .then_with(|| cost(one).cmp(&cost(other)))
-        .then_with(|| one.candidate.name.cmp(&other.candidate.name))
-}
-
-fn headline(winner: Option<&str>, complete: bool, comparisons: &[Comparison]) -> String {
-    let Some(winner) = winner else {
-        let why = if complete { "no candidate was scored on any row" } else { "the run is not complete" };
-        return format!("no verdict: {why}");
-    };
-    let open: Vec<_> = comparisons
-        .iter()
-        .filter(|comparison| comparison.verdict != Verdict::Worse)
-        .map(|comparison| comparison.candidate.as_str())
-        .collect();
-    if open.is_empty() {
-        format!("{winner} is best: better than every other candidate at 95 % confidence")
-    } else {
-        format!("{winner} has the best mean, but a difference from {} was not shown", open.join(", "))
     }
 }

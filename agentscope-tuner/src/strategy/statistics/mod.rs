@@ -1,9 +1,22 @@
-//! Intervals and quantiles.
+//! Intervals, tests and bounds. Each file holds one method and says where it is from.
 
 mod bootstrap;
+mod effect;
+mod holm;
+mod mcnemar;
+mod paired;
+mod permutation;
+mod random;
+mod wealth;
 mod wilson;
 
-pub use bootstrap::bootstrap_mean;
+pub use bootstrap::{Unit, bootstrap};
+pub use effect::detectable_effect;
+pub use holm::holm;
+pub use mcnemar::mcnemar;
+pub use paired::{deviation, difference, paired_p};
+pub use permutation::sign_permutation;
+pub use wealth::Wealth;
 pub use wilson::wilson;
 
 use serde::{Deserialize, Serialize};
@@ -21,25 +34,34 @@ pub struct Estimate {
     pub n: usize,
 }
 
-/// Share of intervals that cover the truth.
+/// Share of intervals that cover the truth, unless another is set.
 pub const CONFIDENCE: f64 = 0.95;
 
-/// The mean of `values` with its 95 % interval: Wilson's where all are 0 or 1, else the bootstrap's.
+/// The mean of `values`, one a row, with its interval; `None` without values.
 ///
-/// `None` without values. One value that is neither 0 nor 1 has an interval without bounds.
-pub fn estimate(values: &[f64], seed: u64) -> Option<Estimate> {
-    let n = values.len();
-    if n == 0 {
-        return None;
-    }
-    let mean = mean(values)?;
+/// Wilson's where all are 0 or 1, else the studentised bootstrap's, cut to [0, 1] where all values lie in it. One value
+/// that is neither 0 nor 1 has an interval without bounds.
+pub fn estimate(values: &[f64], confidence: f64, seed: u64) -> Option<Estimate> {
     let binary = values.iter().all(|value| *value == 0.0 || *value == 1.0);
-    let (low, high) = match n {
-        _ if binary => wilson(values.iter().filter(|value| **value == 1.0).count(), n, CONFIDENCE),
-        1 => (f64::NEG_INFINITY, f64::INFINITY),
-        _ => bootstrap_mean(values, CONFIDENCE, seed),
+    if binary && !values.is_empty() {
+        let n = values.len();
+        let (low, high) = wilson(values.iter().filter(|value| **value == 1.0).count(), n, confidence);
+        return Some(Estimate { mean: mean(values)?, low, high, n });
+    }
+    let units: Vec<Unit> = values.iter().copied().map(Unit::from).collect();
+    estimate_clustered(values, &units, confidence, seed)
+}
+
+/// The same where rows come in clusters: `units` are the sums of `values` over each.
+pub fn estimate_clustered(values: &[f64], units: &[Unit], confidence: f64, seed: u64) -> Option<Estimate> {
+    let mean = mean(values)?;
+    let (low, high) = match units {
+        [] | [_] => (f64::NEG_INFINITY, f64::INFINITY),
+        _ => bootstrap(units, confidence, seed),
     };
-    Some(Estimate { mean, low, high, n })
+    let shares = values.len() > 1 && values.iter().all(|value| (0.0..=1.0).contains(value));
+    let (low, high) = if shares { (low.max(0.0), high.min(1.0)) } else { (low, high) };
+    Some(Estimate { mean, low, high, n: values.len() })
 }
 
 /// The arithmetic mean; `None` without values.
@@ -81,11 +103,11 @@ mod tests {
 
     #[test]
     fn the_interval_fits_the_kind_of_reward() {
-        let binary = estimate(&[1.0, 1.0, 1.0, 0.0], 1).unwrap();
+        let binary = estimate(&[1.0, 1.0, 1.0, 0.0], 0.95, 1).unwrap();
         assert!(binary.low > 0.2 && binary.high < 1.0, "{binary:?}");
-        let graded = estimate(&[0.2, 0.4, 0.9], 1).unwrap();
-        assert!(graded.low >= 0.2 && graded.high <= 0.9, "{graded:?}");
-        assert_eq!(estimate(&[], 1), None);
-        assert_eq!(estimate(&[0.5], 1).unwrap().high, f64::INFINITY);
+        let graded = estimate(&[0.2, 0.4, 0.9], 0.95, 1).unwrap();
+        assert!(graded.low >= 0.0 && graded.high <= 1.0, "{graded:?}");
+        assert_eq!(estimate(&[], 0.95, 1), None);
+        assert_eq!(estimate(&[0.5], 0.95, 1).unwrap().high, f64::INFINITY);
     }
 }
