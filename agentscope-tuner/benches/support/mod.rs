@@ -162,7 +162,7 @@ fn new_engine(base_url: &str, concurrency: usize, directory: &tempfile::TempDir)
     let model = PricedModel::from(spec.build(&|_| None).expect("a model"));
     Engine::new(Setup {
         workflow: solve::ENTRY,
-        judge: Some(exact_match::ENTRY),
+        judge: Some(exact_match::ENTRY.into()),
         models: ModelTable::default().with("m", model),
         slots: BTreeMap::from([(SlotPath::new("solve", "model"), SlotValue::model("m"))]),
         options: Options { concurrency, ..Options::default() },

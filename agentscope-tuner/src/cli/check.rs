@@ -9,6 +9,7 @@ use crate::{
     candidate::Candidate,
     config::Config,
     error::Result,
+    judge::Jury,
     model::Usd,
     registry::Registry,
     rollout::{Engine, Job, Record, Store, Task},
@@ -18,7 +19,7 @@ use crate::{
 
 pub(super) fn check(registry: &Registry, config: &Config, common: &Common) -> Result<ExitCode> {
     let session = Session::prepare(registry, config)?;
-    let judge = session.judge.map_or("no judge: the workflow's own reward counts", |judge| judge.meta.name);
+    let judge = session.judge.as_ref().map_or("no judge: the workflow's own reward counts", Jury::name);
     show::line(&format!("workflow {}, judge {judge}", session.workflow.meta.name));
 
     let limit = common.limit.and_then(|limit| usize::try_from(limit).ok());

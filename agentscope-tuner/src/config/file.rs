@@ -24,6 +24,8 @@ pub struct File {
     pub dataset: DatasetsTable,
     /// `[models.NAME]`.
     pub models: BTreeMap<String, ModelSpec>,
+    /// `[judges.NAME]`: see [`judge::configured`](crate::judge::configured).
+    pub judges: BTreeMap<String, toml::Table>,
     /// `[slots.COMPONENT]`.
     pub slots: BTreeMap<String, toml::Table>,
     /// `[strategy.…]`.

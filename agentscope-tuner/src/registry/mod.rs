@@ -1,6 +1,7 @@
 //! What is registered: collected from `inventory`, or built by hand with equal rank.
 
 mod check;
+mod jury;
 
 use crate::{
     agent::{FunctionTool, ToolEntry},

@@ -18,7 +18,7 @@ use crate::{
 /// The slots of one component under one candidate, resolved once for all of its rollouts.
 #[derive(Clone, Debug)]
 pub(super) struct Binding {
-    component: &'static str,
+    component: Arc<str>,
     slots: Vec<(Arc<str>, Resolved)>,
 }
 
@@ -36,7 +36,7 @@ impl Binding {
     /// # Errors
     /// [`ErrorKind::Config`] with every slot that stays empty or holds a value of another role.
     pub(super) fn resolve(
-        component: &'static str,
+        component: &str,
         slots: &[SlotSpec],
         candidate: &Candidate,
         configured: &BTreeMap<SlotPath, SlotValue>,
@@ -56,7 +56,7 @@ impl Binding {
             }
         }
         match faults.as_slice() {
-            [] => Ok(Self { component, slots: resolved }),
+            [] => Ok(Self { component: component.into(), slots: resolved }),
             _ => Err(Error::new(ErrorKind::Config, faults.join("\n"))),
         }
     }
@@ -68,7 +68,7 @@ impl Binding {
         scope: &Arc<Scope>,
         ledger: &Arc<Ledger>,
     ) -> ContextBuilder {
-        let context = context.component(self.component);
+        let context = context.component(self.component.as_ref());
         self.slots.iter().fold(context, |context, (slot, value)| match value {
             Resolved::Model { model, sampling } => {
                 let metered = Metered {

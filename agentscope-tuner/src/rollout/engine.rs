@@ -23,7 +23,7 @@ use super::{
 use crate::{
     candidate::{Candidate, SlotPath, SlotValue},
     error::{Error, ErrorKind, Result},
-    judge::JudgeEntry,
+    judge::Jury,
     workflow::{Spent, WorkflowEntry},
 };
 
@@ -33,7 +33,7 @@ pub struct Setup {
     /// The workflow to run.
     pub workflow: WorkflowEntry,
     /// The judge of its responses; without one the workflow's own reward counts.
-    pub judge: Option<JudgeEntry>,
+    pub judge: Option<Jury>,
     /// The models that slots can name.
     pub models: ModelTable,
     /// Configured values of slots.
@@ -148,7 +148,7 @@ impl Engine {
     /// [`ErrorKind::Config`] with every slot that stays empty or holds a value of another role.
     pub fn models_of(&self, candidate: &Candidate) -> Result<Vec<(String, Arc<PricedModel>)>> {
         let bindings = self.bind(candidate)?;
-        let components = std::iter::once(&bindings.workflow).chain(bindings.judge.as_ref());
+        let components = std::iter::once(&bindings.workflow).chain(&bindings.judges);
         Ok(components
             .flat_map(Binding::models)
             .map(|(slot, model)| (slot.to_owned(), Arc::clone(model)))
@@ -180,10 +180,11 @@ impl Engine {
 
     pub(super) fn bind(&self, candidate: &Candidate) -> Result<Bindings> {
         let Stage { workflow, judge, .. } = &*self.stage;
-        let resolve = |name, slots| Binding::resolve(name, slots, candidate, &self.slots, &self.models);
-        let judge = judge.map(|judge| resolve(judge.meta.name, judge.slots)).transpose();
-        match (resolve(workflow.meta.name, workflow.slots), judge) {
-            (Ok(workflow), Ok(judge)) => Ok(Bindings { workflow, judge }),
+        let resolve = |name: &str, slots| Binding::resolve(name, slots, candidate, &self.slots, &self.models);
+        let members = judge.iter().flat_map(Jury::members);
+        let judges = members.map(|member| resolve(&member.name, member.slots)).collect::<Result<_>>();
+        match (resolve(workflow.meta.name, workflow.slots), judges) {
+            (Ok(workflow), Ok(judges)) => Ok(Bindings { workflow, judges }),
             (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
             (Err(one), Err(other)) => Err(Error::new(ErrorKind::Config, format!("{one}\n{other}"))),
         }

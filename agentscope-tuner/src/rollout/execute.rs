@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use futures_util::future::try_join_all;
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Limit, Result},
-    judge::{JudgeEntry, Judged, Reward},
+    judge::{Judged, Jury, JuryMember, Reward},
     seed,
     workflow::{Context, ContextBuilder, Erased, Produced, Spent, WorkflowEntry},
 };
@@ -26,14 +27,15 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Bindings {
     pub(super) workflow: Binding,
-    pub(super) judge: Option<Binding>,
+    /// One for each member of the jury.
+    pub(super) judges: Vec<Binding>,
 }
 
 /// What all rollouts of a run share.
 #[derive(Debug)]
 pub(super) struct Stage {
     pub(super) workflow: WorkflowEntry,
-    pub(super) judge: Option<JudgeEntry>,
+    pub(super) judge: Option<Jury>,
     pub(super) seed: u64,
     pub(super) limits: RolloutLimits,
     pub(super) ledger: Arc<Ledger>,
@@ -142,22 +144,31 @@ impl Rollout<'_> {
             settle_unjudged(record, produced.reward);
             return Ok(());
         };
-        let judged = Judged {
-            task: if judge.task.is_json() { as_erased(&self.job.task.value) } else { task },
-            response: if judge.response.is_json() { as_erased(&produced.json) } else { produced.response },
-        };
         let scope = self.scope(Allowance::default());
-        let binding = self.bindings.judge.as_ref().unwrap_or(&self.bindings.workflow);
-        // A judge sees what the workflow used; its own calls are counted apart.
-        let context = self.context(binding, &scope).meter(Arc::clone(workflow_scope.meter())).build();
-        let result = guarded(|| (judge.run)(judged, context.clone()));
-        let result = within(self.stage.limits.time, &scope, result).await.unwrap_or_else(|time| {
+        let members = judge.members().iter().zip(&self.bindings.judges).map(|(member, binding)| {
+            // A judge sees what the workflow used; its own calls are counted apart.
+            let meter = Arc::clone(workflow_scope.meter());
+            let worked = Duration::from_secs_f64(record.seconds);
+            let context = self.context(binding, &scope).meter(meter).worked(worked).build();
+            run_member(member, self.judged(member, &task, &produced), context)
+        });
+        let result = within(self.stage.limits.time, &scope, try_join_all(members)).await;
+        let result = result.unwrap_or_else(|time| {
             Err(Error::new(ErrorKind::Judge, format!("it took longer than {time:?}")))
         });
         record.judge_spent = as_if_paid(scope.meter().spent());
         record.calls.extend(scope.answered());
-        let result = result.and_then(|reward| with_metrics(reward, &context).checked());
+        let result = result.and_then(|rewards| judge.combine(rewards)?.checked());
         self.settle(record, result, &scope)
+    }
+
+    /// What `member` is given: JSON where it takes JSON, else values of the workflow's own types.
+    fn judged(&self, member: &JuryMember, task: &Erased, produced: &Produced) -> Judged {
+        let (json, typed) = (&self.job.task.value, (task, &produced.response));
+        Judged {
+            task: if member.task.is_json() { as_erased(json) } else { Arc::clone(typed.0) },
+            response: if member.response.is_json() { as_erased(&produced.json) } else { Arc::clone(typed.1) },
+        }
     }
 
     fn settle(&self, record: &mut Record, result: Result<Reward>, scope: &Scope) -> Result<()> {
@@ -229,6 +240,11 @@ impl Rollout<'_> {
             calls: scope.answered(),
         }
     }
+}
+
+async fn run_member(member: &JuryMember, judged: Judged, context: Context) -> Result<Reward> {
+    let reward = guarded(|| member.run(judged, context.clone())).await?;
+    Ok(with_metrics(reward, &context))
 }
 
 /// Metrics that a judge recorded on its context count as those that it returned.

@@ -16,7 +16,10 @@ use super::{
     record::{Record, Status},
     store::Key,
 };
-use crate::error::{Error, ErrorKind, ModelFailure, Result};
+use crate::{
+    error::{Error, ErrorKind, ModelFailure, Result},
+    judge::Jury,
+};
 
 /// How long calls under way are waited for once a run is stopped.
 const GRACE: Duration = Duration::from_secs(10);
@@ -90,7 +93,7 @@ impl<'a, F: FnMut(&Record)> Session<'a, F> {
             }
         };
         let stage = Arc::clone(&self.engine.stage);
-        let key = job.key(&hash, stage.workflow.meta.name, stage.judge.map(|judge| judge.meta.name));
+        let key = job.key(&hash, stage.workflow.meta.name, stage.judge.as_ref().map(Jury::name));
         if let Some(record) = self.engine.remembered(&key) {
             self.note(place, record, true);
             return Ok(());

@@ -100,7 +100,7 @@ impl World {
         let slot = SlotPath::new("ask", "model");
         Engine::new(Setup {
             workflow: ask::ENTRY,
-            judge: Some(grade::ENTRY),
+            judge: Some(grade::ENTRY.into()),
             models: ModelTable::default().with("world", model),
             slots: BTreeMap::from([(slot, SlotValue::model("world"))]),
             options: self.options,

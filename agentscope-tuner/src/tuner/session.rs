@@ -12,7 +12,7 @@ use crate::{
     candidate::{Candidate, SlotPath, SlotValue},
     config::Config,
     error::{Error, ErrorKind, Result},
-    judge::JudgeEntry,
+    judge::{Jury, configured::Judges},
     model::Usd,
     registry::Registry,
     rollout::{Allowance, Engine, ModelTable, Options, PricedModel, RolloutLimits, Setup, Store},
@@ -29,7 +29,7 @@ pub struct Session<'a> {
     /// The workflow to run.
     pub workflow: &'a WorkflowEntry,
     /// Its judge; without one the workflow's own reward counts.
-    pub judge: Option<&'a JudgeEntry>,
+    pub judge: Option<Jury>,
     /// Configured values of slots.
     pub slots: BTreeMap<SlotPath, SlotValue>,
     config: &'a Config,
@@ -42,8 +42,17 @@ impl<'a> Session<'a> {
     /// [`ErrorKind::Usage`] when the choice is not clear, [`ErrorKind::Config`] with every slot that is wrong.
     pub fn prepare(registry: &'a Registry, config: &'a Config) -> Result<Self> {
         let workflow = registry.workflow(config.file.workflow.as_deref())?;
-        let judge = registry.judge(workflow, config.file.judge.as_deref())?;
-        Ok(Self { workflow, judge, slots: config.slots(registry)?, config })
+        let judges = Judges::read(&config.file.judges, &config.directory)?;
+        let judge = registry.jury(workflow, config.file.judge.as_deref(), &judges)?;
+        let mut slots = config.slots(registry)?;
+        for member in judge.iter().flat_map(Jury::members) {
+            let model = member
+                .model
+                .as_ref()
+                .map(|name| (SlotPath::new(&*member.name, "model"), SlotValue::model(name)));
+            slots.extend(model);
+        }
+        Ok(Self { workflow, judge, slots, config })
     }
 
     /// The models that `candidates` can call, ready to be called.
@@ -66,7 +75,7 @@ impl<'a> Session<'a> {
     pub fn engine(&self, models: ModelTable, store: Store, stop: CancellationToken) -> Result<Engine> {
         Engine::new(Setup {
             workflow: *self.workflow,
-            judge: self.judge.copied(),
+            judge: self.judge.clone(),
             models,
             slots: self.slots.clone(),
             options: self.options(),
@@ -173,11 +182,12 @@ impl<'a> Session<'a> {
         named.chain(defaults).collect()
     }
 
-    fn all_slots(&self) -> impl Iterator<Item = (&'static str, &'static SlotSpec)> {
+    fn all_slots(&self) -> impl Iterator<Item = (&str, &'static SlotSpec)> {
         let workflow = (self.workflow.meta.name, self.workflow.slots);
-        let judge = self.judge.map(|judge| (judge.meta.name, judge.slots));
+        let members = self.judge.iter().flat_map(Jury::members);
+        let judges = members.map(|member| (&*member.name, member.slots));
         std::iter::once(workflow)
-            .chain(judge)
+            .chain(judges)
             .flat_map(|(component, slots)| slots.iter().map(move |slot| (component, slot)))
     }
 }

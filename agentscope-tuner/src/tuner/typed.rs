@@ -9,7 +9,7 @@ use crate::{
     candidate::{SlotPath, SlotValue},
     dataset::Dataset,
     error::{Error, ErrorKind, Result},
-    judge::{Judge, JudgeEntry},
+    judge::{Judge, Jury},
     model::Model,
     rollout::{Engine, ModelTable, Options, PricedModel, Setup, Store, Task},
     strategy::{Outcome, Strategy},
@@ -52,7 +52,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Tuner {
     workflow: WorkflowEntry,
-    judge: Option<JudgeEntry>,
+    judge: Option<Jury>,
     dataset: Option<Dataset>,
     models: ModelTable,
     slots: BTreeMap<SlotPath, SlotValue>,
@@ -65,7 +65,7 @@ pub struct Tuner {
 impl Tuner {
     /// Tunes `W`, judged by `J`. That they fit is checked by the compiler.
     pub fn new<W: Workflow, J: Judge<Task = W::Task, Response = W::Response>>() -> Self {
-        Self { judge: Some(J::ENTRY), ..Self::unjudged::<W>() }
+        Self { judge: Some(J::ENTRY.into()), ..Self::unjudged::<W>() }
     }
 
     /// Tunes `W` by the reward that it returns itself.

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use tracing::Span;
@@ -26,6 +27,7 @@ struct Inner {
     meter: Arc<Meter>,
     metrics: Arc<Mutex<BTreeMap<String, f64>>>,
     span: Span,
+    worked: Option<Duration>,
 }
 
 impl Context {
@@ -40,6 +42,7 @@ impl Context {
             meter: Arc::default(),
             metrics: Arc::default(),
             span: Span::none(),
+            worked: None,
         }
     }
 
@@ -87,6 +90,11 @@ impl Context {
         self.0.meter.spent()
     }
 
+    /// In a judge: how long the workflow worked, waiting for a free place at an endpoint not counted.
+    pub fn worked(&self) -> Option<Duration> {
+        self.0.worked
+    }
+
     /// What fills the slot of this name.
     pub fn bound(&self, slot: &str) -> Option<&Bound> {
         self.0.slots.get(slot)
@@ -115,6 +123,7 @@ pub struct ContextBuilder {
     meter: Arc<Meter>,
     metrics: Arc<Mutex<BTreeMap<String, f64>>>,
     span: Span,
+    worked: Option<Duration>,
 }
 
 impl ContextBuilder {
@@ -160,9 +169,16 @@ impl ContextBuilder {
         self
     }
 
+    /// Sets how long the workflow worked, for a judge.
+    #[must_use]
+    pub fn worked(mut self, worked: Duration) -> Self {
+        self.worked = Some(worked);
+        self
+    }
+
     /// The context.
     pub fn build(self) -> Context {
-        let Self { component, task_id, attempt, seed, slots, meter, metrics, span } = self;
-        Context(Arc::new(Inner { component, task_id, attempt, seed, slots, meter, metrics, span }))
+        let Self { component, task_id, attempt, seed, slots, meter, metrics, span, worked } = self;
+        Context(Arc::new(Inner { component, task_id, attempt, seed, slots, meter, metrics, span, worked }))
     }
 }

@@ -51,7 +51,7 @@ fn engine(models: &[(&str, Model, f64)], concurrency: usize, directory: &tempfil
     });
     Engine::new(Setup {
         workflow: quiz::ENTRY,
-        judge: Some(worth::ENTRY),
+        judge: Some(worth::ENTRY.into()),
         models: table,
         slots: BTreeMap::new(),
         options: Options { concurrency, seed: 5, ..Options::default() },

@@ -1,0 +1,188 @@
+//! Judges of `tuner.toml`: `[judges.NAME]` tables.
+//!
+//! ```toml
+//! [judges.right]
+//! kind = "numeric"
+//! field = "answer"          # of the row: the reference, or a list of references of which the best counts
+//!
+//! [judges.total]
+//! kind = "weighted"
+//! parts = [{ judge = "right", weight = 0.7 }, { name = "cheap", kind = "cost", most = 0.01, weight = 0.3 }]
+//! ```
+//!
+//! | kind | settings beside `field` |
+//! |---|---|
+//! | `exact`, `contains` | `ignore = { case, punctuation, articles, whitespace }` |
+//! | `numeric` | `absolute`, `relative` |
+//! | `choice` | `options`, 4 when unset |
+//! | `regex` | `pattern`; no `field` |
+//! | `json-schema` | `schema`, a table or the path of a file; no `field` |
+//! | `token-f1`, `edit` | |
+//! | `bleu` | `smoothing`, `lowercase` |
+//! | `rouge` | `variant` (`"1"`, `"2"`, `"l"`, `"lsum"`), `stem` |
+//! | `time`, `tokens`, `cost` | `most`; no `field` |
+//! | `rubric` | `model`, `criteria`, `lowest`, `highest`, `repeats`; `field` may be left out |
+//! | `pairwise` | `model`, `criteria`: against the reference |
+//! | `weighted` | `parts`: judges of `[judges]` or of the program, or tables with a `name` and a `kind` |
+//!
+//! All that read the response take `response-field`, where it is an object, and `extract`, a regular expression whose
+//! last match (its first group, if any) is the answer. Fields may be paths: `answers.text`.
+
+mod kind;
+mod row;
+mod table;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
+
+use self::{
+    kind::Kind,
+    row::Reading,
+    table::{Part, Parts},
+};
+use super::{Judged, JuryMember};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    workflow::{SlotDefault, SlotRole, SlotSpec, unerase},
+};
+
+/// The slot of judges that ask a model.
+static MODEL: [SlotSpec; 1] = [SlotSpec {
+    name: "model",
+    role: SlotRole::Model,
+    default: SlotDefault::None,
+    type_name: "Model",
+    doc: "The model that judges.",
+}];
+
+/// The judges of a configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Judges {
+    single: BTreeMap<String, JuryMember>,
+    weighted: BTreeMap<String, Vec<WeightedPart>>,
+}
+
+/// A judge of a weighted sum.
+#[derive(Clone, Debug)]
+pub struct WeightedPart {
+    /// Which judge.
+    pub source: PartSource,
+    /// Its weight.
+    pub weight: f64,
+}
+
+/// Where a part of a weighted sum comes from.
+#[derive(Clone, Debug)]
+pub enum PartSource {
+    /// A judge of `[judges]` or of the program, by name.
+    Named(String),
+    /// One written in place.
+    Inline(JuryMember),
+}
+
+impl Judges {
+    /// Reads the tables of `[judges]`; paths in them start at `directory`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] with every fault.
+    pub fn read(tables: &BTreeMap<String, toml::Table>, directory: &Path) -> Result<Self> {
+        let (mut judges, mut faults) = (Self::default(), Vec::new());
+        for (name, table) in tables {
+            if let Err(fault) = judges.add(name, table, directory) {
+                faults.push(format!("[judges.{name}]: {fault}"));
+            }
+        }
+        if faults.is_empty() { Ok(judges) } else { Err(Error::new(ErrorKind::Config, faults.join("\n"))) }
+    }
+
+    /// The judge of this name that is no weighted sum.
+    pub fn member(&self, name: &str) -> Option<&JuryMember> {
+        self.single.get(name)
+    }
+
+    /// The parts of the weighted sum of this name.
+    pub fn parts(&self, name: &str) -> Option<&[WeightedPart]> {
+        self.weighted.get(name).map(Vec::as_slice)
+    }
+
+    /// All names, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.single
+            .keys()
+            .chain(self.weighted.keys())
+            .map(String::as_str)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+    }
+
+    /// The names that no weighted sum uses as a part.
+    pub fn whole(&self) -> Vec<&str> {
+        let named = |part: &'_ WeightedPart| match &part.source {
+            PartSource::Named(name) => Some(name.clone()),
+            PartSource::Inline(_) => None,
+        };
+        let used: BTreeSet<_> = self.weighted.values().flatten().filter_map(named).collect();
+        self.names().filter(|name| !used.contains(*name)).collect()
+    }
+
+    fn add(&mut self, name: &str, table: &toml::Table, directory: &Path) -> Result<(), String> {
+        if table.get("kind").and_then(toml::Value::as_str) != Some("weighted") {
+            let member = member(name, table.clone(), directory)?;
+            self.single.insert(name.to_owned(), member);
+            return Ok(());
+        }
+        let Parts { parts, .. } = table::fit(table.clone())?;
+        let parts = parts.into_iter().map(|part| read_part(part, directory)).collect::<Result<_, _>>()?;
+        self.weighted.insert(name.to_owned(), parts);
+        Ok(())
+    }
+}
+
+fn read_part(part: Part, directory: &Path) -> Result<WeightedPart, String> {
+    let Part { weight, judge, name, rest } = part;
+    let source = match (judge, name) {
+        (Some(judge), None) if rest.is_empty() => PartSource::Named(judge),
+        (None, Some(name)) => PartSource::Inline(
+            member(&name, rest, directory).map_err(|fault| format!("part `{name}`: {fault}"))?,
+        ),
+        _ => {
+            return Err(
+                "a part is { judge = …, weight = … }, or { name = …, kind = …, weight = … }".to_owned()
+            );
+        }
+    };
+    Ok(WeightedPart { source, weight })
+}
+
+/// The judge of one table.
+fn member(name: &str, mut table: toml::Table, directory: &Path) -> Result<JuryMember, String> {
+    let reading = Reading::take(&mut table)?;
+    let (kind, model) = Kind::read(table, directory)?;
+    if kind.needs_reference() && reading.field.is_none() {
+        return Err("name the `field` of the row that holds the reference".to_owned());
+    }
+    if !kind.takes_reference() && reading.field.is_some() {
+        return Err("this kind needs no `field`; remove it".to_owned());
+    }
+    let judge = Arc::new((kind, reading));
+    let asks = judge.0.asks_model();
+    let run = move |judged: Judged, context| {
+        let judge = Arc::clone(&judge);
+        async move {
+            let (kind, reading) = &*judge;
+            let (task, response) = (unerase(judged.task)?, unerase(judged.response)?);
+            kind.run(&reading.read(&task, &response)?, &context).await
+        }
+    };
+    let mut member = JuryMember::new(name, run);
+    if asks {
+        (member.slots, member.model) = (&MODEL, model);
+    }
+    Ok(member)
+}
+
+#[cfg(test)]
+mod tests;
