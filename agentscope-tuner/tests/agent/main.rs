@@ -4,7 +4,6 @@
 
 mod answers;
 mod order;
-mod spans;
 mod structured;
 mod tools;
 mod turns;
