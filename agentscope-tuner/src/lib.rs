@@ -27,7 +27,7 @@
 //! agentscope_tuner::main!();
 //! ```
 //!
-//! The way of the data through the modules: [`dataset`] → task → [`workflow`] → response → [`judge`] → reward →
+//! The way of the data through the modules: [`dataset`] → task → [`mod@workflow`] → response → [`mod@judge`] → reward →
 //! [`strategy`] → [`candidate`] → …; the [`rollout`] engine alone runs candidates.
 
 // So that generated code works in this crate's own tests too.

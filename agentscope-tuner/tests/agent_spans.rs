@@ -82,6 +82,7 @@ async fn a_reply_and_its_tool_calls_are_spans_without_content() {
         )
     };
     let (first, second) = (tool("c0"), tool("c1"));
-    let wanted = format!("{agent}\n{first}\n{second}\nerror.type=\"tool_error\"\n{agent}\nerror.type=Model(Request)");
+    let wanted =
+        format!("{agent}\n{first}\n{second}\nerror.type=\"tool_error\"\n{agent}\nerror.type=Model(Request)");
     assert_eq!(seen, wanted);
 }

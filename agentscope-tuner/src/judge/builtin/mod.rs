@@ -16,7 +16,7 @@
 //! | [`exact`], [`contains`] | whether the answer is, or contains, the reference, but for [what is ignored](Ignore) |
 //! | [`numeric`] | whether the [last number](last_number) is right within a [`Tolerance`] |
 //! | [`choice`] | whether the [letter chosen](chosen_letter) is right |
-//! | [`matches`] | whether a regular expression matches |
+//! | [`matches()`] | whether a regular expression matches |
 //! | [`Schema::judge`] | whether the answer is JSON that fits a schema |
 //! | [`token_f1`] | F1 over words, as SQuAD |
 //! | [`bleu`] | BLEU, as sacrebleu; [`Bleu::corpus`] for a corpus |
