@@ -18,6 +18,7 @@ use super::{Bound, Meter, Spent};
 #[derive(Clone)]
 pub struct Context(Arc<Inner>);
 
+#[derive(Debug)]
 struct Inner {
     component: String,
     task_id: String,
@@ -33,7 +34,7 @@ struct Inner {
 impl Context {
     /// A context for the row of this id, without slots.
     pub fn builder(task_id: impl Into<String>) -> ContextBuilder {
-        ContextBuilder {
+        ContextBuilder(Inner {
             component: String::new(),
             task_id: task_id.into(),
             attempt: 0,
@@ -43,7 +44,7 @@ impl Context {
             metrics: Arc::default(),
             span: Span::none(),
             worked: None,
-        }
+        })
     }
 
     /// Name of the workflow or judge that runs.
@@ -114,71 +115,60 @@ impl fmt::Debug for Context {
 
 /// Makes a [`Context`].
 #[derive(Debug)]
-pub struct ContextBuilder {
-    component: String,
-    task_id: String,
-    attempt: u32,
-    seed: u64,
-    slots: BTreeMap<String, Bound>,
-    meter: Arc<Meter>,
-    metrics: Arc<Mutex<BTreeMap<String, f64>>>,
-    span: Span,
-    worked: Option<Duration>,
-}
+pub struct ContextBuilder(Inner);
 
 impl ContextBuilder {
     /// Names the workflow or judge.
     #[must_use]
     pub fn component(mut self, name: impl Into<String>) -> Self {
-        self.component = name.into();
+        self.0.component = name.into();
         self
     }
 
     /// Sets which of several runs of the row this is.
     #[must_use]
     pub fn attempt(mut self, attempt: u32) -> Self {
-        self.attempt = attempt;
+        self.0.attempt = attempt;
         self
     }
 
     /// Sets the seed.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
+        self.0.seed = seed;
         self
     }
 
     /// Fills a slot with a model, a text, demos or a JSON value.
     #[must_use]
     pub fn slot(mut self, name: impl Into<String>, value: impl Into<Bound>) -> Self {
-        self.slots.insert(name.into(), value.into());
+        self.0.slots.insert(name.into(), value.into());
         self
     }
 
     /// Shares a meter with the caller.
     #[must_use]
     pub fn meter(mut self, meter: Arc<Meter>) -> Self {
-        self.meter = meter;
+        self.0.meter = meter;
         self
     }
 
     /// Sets the span.
     #[must_use]
     pub fn span(mut self, span: Span) -> Self {
-        self.span = span;
+        self.0.span = span;
         self
     }
 
     /// Sets how long the workflow worked, for a judge.
     #[must_use]
     pub fn worked(mut self, worked: Duration) -> Self {
-        self.worked = Some(worked);
+        self.0.worked = Some(worked);
         self
     }
 
     /// The context.
     pub fn build(self) -> Context {
-        let Self { component, task_id, attempt, seed, slots, meter, metrics, span, worked } = self;
-        Context(Arc::new(Inner { component, task_id, attempt, seed, slots, meter, metrics, span, worked }))
+        Context(Arc::new(self.0))
     }
 }
