@@ -1,0 +1,19 @@
+//! The policy of agentscope-tuner: a language model that this program owns, so that it can sample from it, report the
+//! exact log-probability of what it sampled, and train it.
+//!
+//! The way of the data: a Hugging Face directory becomes [`Params`]; the same parameters are read by
+//! the tape (for training) and, packed for streaming, by the decode engine (for sampling).
+//! A tokenizer turns text into token ids and a chat template turns messages into text. Nothing here knows rewards.
+
+pub mod config;
+pub mod device;
+pub mod error;
+pub(crate) mod kernels;
+pub mod params;
+pub mod tensor;
+pub mod var;
+
+pub use config::PolicyConfig;
+pub use error::{Error, ErrorKind, Result};
+pub use params::Params;
+pub use tensor::{HostTensor, TensorMap};
