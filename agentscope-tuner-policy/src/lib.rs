@@ -7,10 +7,13 @@
 
 pub mod config;
 pub mod device;
+pub mod engine;
 pub mod error;
 pub(crate) mod kernels;
 pub mod params;
 pub mod tensor;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod var;
 
 pub use config::PolicyConfig;

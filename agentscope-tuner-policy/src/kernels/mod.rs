@@ -1,6 +1,11 @@
 //! The arithmetic on the CPU. Loops are plain Rust, compiled once for each instruction set and chosen at run time.
 
+pub(crate) mod columns;
+pub(crate) mod kv_cache;
 pub(crate) mod math;
+pub(crate) mod packed;
+pub(crate) mod rows;
+pub(crate) mod threads;
 
 /// Runs `loops` compiled for the widest vectors of this machine.
 ///
