@@ -5,15 +5,19 @@
 //! the tape (for training) and, packed for streaming, by the decode engine (for sampling).
 //! A tokenizer turns text into token ids and a chat template turns messages into text. Nothing here knows rewards.
 
+pub mod checkpoint;
 pub mod config;
 pub mod device;
 pub mod error;
 pub(crate) mod kernels;
 pub mod params;
 pub mod tensor;
+pub mod tokenizer;
 pub mod var;
 
+pub use checkpoint::Checkpoint;
 pub use config::PolicyConfig;
 pub use error::{Error, ErrorKind, Result};
 pub use params::Params;
 pub use tensor::{HostTensor, TensorMap};
+pub use tokenizer::Tokenizer;
