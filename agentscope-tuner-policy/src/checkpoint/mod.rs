@@ -51,8 +51,8 @@ impl Checkpoint {
         let generation_json = read_object(&directory.join("generation_config.json"))?;
         let generation =
             GenerationConfig::from_json(&generation_json.clone().unwrap_or_default(), &config_json)
-                .map_err(|error| within(directory, &error))?;
-        let config = PolicyConfig::from_json(&config_json).map_err(|error| within(directory, &error))?;
+                .map_err(|error| within(directory, error))?;
+        let config = PolicyConfig::from_json(&config_json).map_err(|error| within(directory, error))?;
         let weights = layout::Weights::locate(directory)?;
         Ok(Self {
             directory: Some(directory.into()),
@@ -131,8 +131,9 @@ fn read_object(path: &Path) -> Result<Option<Map<String, Value>>> {
     Ok(Some(object))
 }
 
-fn within(directory: &Path, error: &Error) -> Error {
-    Error::new(error.kind(), format!("`{}`: {error}", directory.display()))
+fn within(directory: &Path, error: Error) -> Error {
+    let message = format!("the checkpoint in `{}` cannot be used", directory.display());
+    Error::new(error.kind(), message).with_source(error)
 }
 
 fn no_config(directory: &Path) -> Error {

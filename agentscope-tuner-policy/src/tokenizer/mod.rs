@@ -40,8 +40,10 @@ impl Tokenizer {
         let path = directory.join("tokenizer.json");
         let bytes = std::fs::read(&path).map_err(|error| no_tokenizer(&path).with_source(error))?;
         let special = special::SpecialFile::read(directory)?;
-        Self::new(&bytes, special, embedding_rows)
-            .map_err(|error| Error::new(error.kind(), format!("`{}`: {error}", directory.display())))
+        Self::new(&bytes, special, embedding_rows).map_err(|error| {
+            let message = format!("the tokenizer in `{}` cannot be used", directory.display());
+            Error::new(error.kind(), message).with_source(error)
+        })
     }
 
     fn new(json: &[u8], special: special::SpecialFile, embedding_rows: usize) -> Result<Self> {

@@ -12,7 +12,8 @@ use safetensors::SafeTensors;
 use serde::Deserialize;
 
 /// Every checkpoint: one of each family.
-pub(crate) const MODELS: [&str; 5] = ["llama3-tied", "llama-biased-sharded", "mistral-window", "qwen2", "qwen3"];
+pub(crate) const MODELS: [&str; 5] =
+    ["llama3-tied", "llama-biased-sharded", "mistral-window", "qwen2", "qwen3"];
 
 pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
