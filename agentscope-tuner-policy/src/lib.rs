@@ -5,6 +5,7 @@
 //! the tape (for training) and, packed for streaming, by the decode engine (for sampling).
 //! A tokenizer turns text into token ids and a chat template turns messages into text. Nothing here knows rewards.
 
+pub mod chat;
 pub mod checkpoint;
 pub mod config;
 pub mod device;
