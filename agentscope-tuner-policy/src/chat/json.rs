@@ -145,26 +145,28 @@ fn scalar(value: &Value) -> Result<String, Error> {
     match value.kind() {
         ValueKind::None => Ok("null".into()),
         ValueKind::Bool => Ok(if value.is_true() { "true" } else { "false" }.into()),
-        ValueKind::Number if value.is_integer() => Ok(value.to_string()),
-        ValueKind::Number => Ok(float(f64::try_from(value.clone())?)),
+        ValueKind::Number => Ok(match python_float(value).as_deref() {
+            None => value.to_string(),
+            Some("nan") => "NaN".into(),
+            Some("inf") => "Infinity".into(),
+            Some("-inf") => "-Infinity".into(),
+            Some(number) => number.into(),
+        }),
         kind => Err(fault(format!("a value of type {kind} is not JSON serializable"))),
     }
 }
 
-/// Python's shortest form: as Rust's, but `1e-07` for `1e-7` and `1e+16` for `1e16`.
-fn float(number: f64) -> String {
-    if !number.is_finite() {
-        let sign = if number < 0.0 { "-" } else { "" };
-        return if number.is_nan() { "NaN".into() } else { format!("{sign}Infinity") };
+/// Python's text of a float, none for other values: Rust's shortest form, but `1e-07` for `1e-7` and `1e+16` for `1e16`.
+pub(super) fn python_float(value: &Value) -> Option<String> {
+    if value.kind() != ValueKind::Number || value.is_integer() {
+        return None;
     }
+    let number = f64::try_from(value.clone()).ok()?;
     let shortest = format!("{number:?}");
-    match shortest
-        .split_once('e')
-        .and_then(|(mantissa, exponent)| Some((mantissa, exponent.parse::<i32>().ok()?)))
-    {
-        Some((mantissa, exponent)) => format!("{mantissa}e{exponent:+03}"),
-        None => shortest,
-    }
+    Some(match shortest.split_once('e') {
+        Some((mantissa, exponent)) => format!("{mantissa}e{:+03}", exponent.parse::<i32>().ok()?),
+        None => shortest.to_lowercase(),
+    })
 }
 
 fn fault(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {

@@ -93,7 +93,7 @@ impl ChatTemplate {
         for (name, source) in sources {
             let message = format!("the chat template `{name}` is malformed");
             environment
-                .add_template_owned(name, generation::as_scopes(&source))
+                .add_template_owned(name, generation::as_scopes(&line_feeds(&source)))
                 .map_err(|error| fault(message).with_source(error))?;
         }
         Ok(Self { environment: Arc::new(environment), special: Map::new() })
@@ -124,6 +124,11 @@ impl ChatTemplate {
             fault(format!("the chat template refuses this conversation: {reason}")).with_source(error)
         })
     }
+}
+
+/// Jinja reads every end of a line as a line feed.
+fn line_feeds(source: &str) -> String {
+    source.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 fn no_template(directory: &Path) -> Error {

@@ -65,6 +65,8 @@ fn python_and_jinja_idioms_work() {
             "TrueTrueTrueFalse",
         ),
         ("{{ [{'r': 'u'}, {'r': 's'}] | selectattr('r', 'equalto', 'u') | list | length }}", "1"),
+        ("{{ 1e-7 }}{{ 2.0 | string }}{{ 3 }}{{ none is iterable }}", "1e-072.03False"),
+        ("a\r\nb\rc{% if true %}\r\n{% endif %}", "a\nb\nc"),
         ("{{ messages | length }}{{ tools is none }}{{ add_generation_prompt }}", "0TrueFalse"),
     ] {
         assert_eq!(render(template, json!({})).unwrap(), expected, "{template}");
