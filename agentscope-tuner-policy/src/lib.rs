@@ -5,6 +5,8 @@
 //! the tape (for training) and, packed for streaming, by the decode engine (for sampling).
 //! A tokenizer turns text into token ids and a chat template turns messages into text. Nothing here knows rewards.
 
+pub mod chat;
+pub mod checkpoint;
 pub mod config;
 pub mod device;
 pub mod engine;
@@ -14,9 +16,12 @@ pub mod params;
 pub mod tensor;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod tokenizer;
 pub mod var;
 
+pub use checkpoint::Checkpoint;
 pub use config::PolicyConfig;
 pub use error::{Error, ErrorKind, Result};
 pub use params::Params;
 pub use tensor::{HostTensor, TensorMap};
+pub use tokenizer::Tokenizer;

@@ -1,5 +1,17 @@
 //! The shape of a model: what `config.json` says, in one vocabulary for all families.
 
+mod families;
+mod fields;
+mod generation;
+mod parse;
+mod rope;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use generation::GenerationConfig;
+pub use rope::RopeScaling;
+
 /// The families whose checkpoints can be read; all share one block: RMSNorm, rotary attention, SwiGLU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -12,30 +24,6 @@ pub enum Architecture {
     Qwen2,
     /// `Qwen3ForCausalLM`: each head of q and k is normalised before the rotation.
     Qwen3,
-}
-
-/// How the frequencies of the rotary embedding are stretched beyond the trained context.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum RopeScaling {
-    /// As trained.
-    None,
-    /// All positions divided by `factor`.
-    Linear {
-        /// At least 1.
-        factor: f32,
-    },
-    /// Llama 3's rule: low frequencies divided by `factor`, high ones kept, smooth between.
-    Llama3 {
-        /// At least 1.
-        factor: f32,
-        /// Wavelengths longer than the original context over this are stretched.
-        low_freq_factor: f32,
-        /// Wavelengths shorter than the original context over this are kept.
-        high_freq_factor: f32,
-        /// Context length of the original training, in tokens.
-        original_max_position: usize,
-    },
 }
 
 /// The shape of a model. Every size is at least 1; `num_heads` is a multiple of `num_kv_heads`; `head_dim` is even.
@@ -102,22 +90,5 @@ impl PolicyConfig {
                 self.rope_scaling.stretch(f64::from(self.rope_theta).powf(-exponent)) as f32
             })
             .collect()
-    }
-}
-
-impl RopeScaling {
-    fn stretch(self, frequency: f64) -> f64 {
-        match self {
-            Self::None => frequency,
-            Self::Linear { factor } => frequency / f64::from(factor),
-            Self::Llama3 { factor, low_freq_factor, high_freq_factor, original_max_position } => {
-                let (factor, low, high) =
-                    (f64::from(factor), f64::from(low_freq_factor), f64::from(high_freq_factor));
-                // How many turns this pair makes within the original context.
-                let turns = original_max_position as f64 * frequency / std::f64::consts::TAU;
-                let kept = ((turns - low) / (high - low)).clamp(0.0, 1.0);
-                frequency * (kept + (1.0 - kept) / factor)
-            }
-        }
     }
 }
