@@ -10,6 +10,7 @@ pub mod device;
 pub mod error;
 pub(crate) mod kernels;
 pub mod params;
+pub mod tape;
 pub mod tensor;
 pub mod var;
 

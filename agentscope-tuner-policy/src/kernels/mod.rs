@@ -1,6 +1,7 @@
 //! The arithmetic on the CPU. Loops are plain Rust, compiled once for each instruction set and chosen at run time.
 
 pub(crate) mod math;
+pub(crate) mod train;
 
 /// Runs `loops` compiled for the widest vectors of this machine.
 ///
