@@ -13,6 +13,7 @@ pub mod engine;
 pub mod error;
 pub(crate) mod kernels;
 pub mod params;
+pub mod tape;
 pub mod tensor;
 #[cfg(test)]
 pub(crate) mod testing;

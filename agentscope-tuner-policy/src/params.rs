@@ -62,6 +62,8 @@ pub struct Param<D: Device> {
     pub pieces: Vec<Piece>,
     /// The numbers, and the identity under which the tape keeps their gradient.
     pub var: Var<D>,
+    /// Whether the backward pass computes its gradient.
+    pub trainable: bool,
 }
 
 /// One tensor of the checkpoint within a stack.
@@ -248,7 +250,7 @@ impl<D: Device + ZerosTensor<f32>> Builder<'_, D> {
             values.extend_from_slice(&tensor.data);
         }
         let value = self.device.upload(&values)?;
-        Ok(Param { pieces, var: Var::new(self.device, value, rows, columns) })
+        Ok(Param { pieces, var: Var::new(self.device, value, rows, columns), trainable: true })
     }
 }
 

@@ -52,6 +52,11 @@ impl<D: Storage<f32>, T> Var<D, T> {
         Arc::make_mut(&mut self.value)
     }
 
+    /// The numbers alone; copied when a tape still holds them.
+    pub fn into_value(self) -> Buffer<D> {
+        Arc::unwrap_or_clone(self.value)
+    }
+
     /// The device of the numbers.
     pub fn device(&self) -> &D {
         self.node.device()

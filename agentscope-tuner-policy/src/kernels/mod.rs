@@ -6,6 +6,7 @@ pub(crate) mod math;
 pub(crate) mod packed;
 pub(crate) mod rows;
 pub(crate) mod threads;
+pub(crate) mod train;
 
 /// Runs `loops` compiled for the widest vectors of this machine.
 ///

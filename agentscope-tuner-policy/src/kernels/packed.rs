@@ -118,6 +118,7 @@ impl Product<'_> {
         unsafe_code,
         reason = "the innermost loop must not check bounds; threads write disjoint columns"
     )]
+    #[expect(clippy::needless_range_loop, reason = "fixed bounds keep the sums in registers")]
     fn tile<S: Simd, const ROWS: usize>(&self, simd: S, row: usize, panel: usize) {
         let inputs = self.matrix.inputs;
         let x: [&[f32]; ROWS] = std::array::from_fn(

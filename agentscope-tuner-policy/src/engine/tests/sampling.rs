@@ -48,8 +48,10 @@ fn tokens_are_drawn_by_their_probability() {
     );
 }
 
-/// Probabilities .4, .3, .2, .1.
-const FOUR: [f32; 4] = [-0.916_290_7, -1.203_972_8, -1.609_437_9, -2.302_585_1];
+/// Logits whose probabilities are .4, .3, .2 and .1.
+fn four() -> [f32; 4] {
+    [0.4_f32, 0.3, 0.2, 0.1].map(f32::ln)
+}
 
 #[test]
 fn truncation_keeps_what_it_names() {
@@ -63,14 +65,14 @@ fn truncation_keeps_what_it_names() {
         (Sampling { temperature: 0.0, ..Sampling::default() }, [1.0, 0.0, 0.0, 0.0]),
     ];
     for (sampling, exact) in cases {
-        assert_close(&frequencies(&FOUR, &sampling, Limits::default(), 10_000), &exact, 2e-4);
+        assert_close(&frequencies(&four(), &sampling, Limits::default(), 10_000), &exact, 2e-4);
     }
 }
 
 #[test]
 fn masks_and_penalties_reweigh() {
     let allowed = Limits { allowed: Some(&[0b1010]), ..Limits::default() };
-    assert_close(&frequencies(&FOUR, &Sampling::default(), allowed, 10_000), &[0.0, 0.75, 0.0, 0.25], 2e-4);
+    assert_close(&frequencies(&four(), &Sampling::default(), allowed, 10_000), &[0.0, 0.75, 0.0, 0.25], 2e-4);
     // Negative logits of seen tokens are multiplied, positive ones divided.
     let logits = [2.0, 1.0, -1.0, 0.5];
     let sampling = Sampling { repetition_penalty: 2.0, ..Sampling::default() };

@@ -1,0 +1,310 @@
+//! What the training pass asks of a device: a few large fused kernels, forward and backward.
+//!
+//! Matrices are row-major. An output buffer is made by the kernel and written once; a gradient is written or added to,
+//! because the tape accumulates.
+
+mod attention;
+mod attention_backward;
+mod cpu;
+mod embedding;
+mod heads;
+mod norm;
+mod parallel;
+mod product;
+mod reduce;
+mod softmax;
+mod swiglu;
+
+use dfdx::tensor::{HasErr, Storage};
+
+use crate::{
+    device::{Buffer, Device},
+    error::Error,
+};
+
+/// Sizes of a product: `rows x inner` times `inner x columns`.
+#[derive(Clone, Copy, Debug)]
+pub struct Shape {
+    /// Rows of the left matrix and of the output.
+    pub rows: usize,
+    /// Columns of the right matrix and of the output.
+    pub columns: usize,
+    /// Columns of the left and rows of the right matrix.
+    pub inner: usize,
+}
+
+impl Shape {
+    fn is_empty(self) -> bool {
+        self.rows == 0 || self.columns == 0 || self.inner == 0
+    }
+}
+
+/// A matrix to read: element (i, j) stands at `offset + i * row_stride + j * column_stride` of the buffer.
+#[derive(Debug)]
+pub struct Matrix<'a, D: Device> {
+    /// The numbers.
+    pub values: &'a Buffer<D>,
+    /// Where the first element stands.
+    pub offset: usize,
+    /// Distance between rows.
+    pub row_stride: usize,
+    /// Distance between columns.
+    pub column_stride: usize,
+}
+
+impl<'a, D: Device> Matrix<'a, D> {
+    /// The matrix of `columns` columns that fills `values`.
+    pub fn new(values: &'a Buffer<D>, columns: usize) -> Self {
+        Self { values, offset: 0, row_stride: columns, column_stride: 1 }
+    }
+
+    /// The same without its first `rows` rows and `columns` columns.
+    #[must_use]
+    pub fn skip(self, rows: usize, columns: usize) -> Self {
+        let offset = self.offset + rows * self.row_stride + columns * self.column_stride;
+        Self { offset, ..self }
+    }
+
+    /// Rows for columns.
+    #[must_use]
+    pub fn transposed(self) -> Self {
+        Self { row_stride: self.column_stride, column_stride: self.row_stride, ..self }
+    }
+}
+
+/// A matrix to write, and whether what it holds stays and is added to.
+#[derive(Debug)]
+pub struct Target<'a, D: Device> {
+    /// The numbers.
+    pub values: &'a mut Buffer<D>,
+    /// Where the first element stands.
+    pub offset: usize,
+    /// Distance between rows.
+    pub row_stride: usize,
+    /// Add to what is there.
+    pub accumulate: bool,
+}
+
+/// Sizes of an attention.
+#[derive(Clone, Copy, Debug)]
+pub struct Heads {
+    /// Rows of the packed batch.
+    pub rows: usize,
+    /// Query heads.
+    pub query_heads: usize,
+    /// Key and value heads, each shared by `query_heads / kv_heads` query heads.
+    pub kv_heads: usize,
+    /// Width of one head.
+    pub head_dim: usize,
+}
+
+impl Heads {
+    /// Width of a row of q, k and v side by side.
+    pub fn width(self) -> usize {
+        self.total() * self.head_dim
+    }
+
+    fn total(self) -> usize {
+        self.query_heads + 2 * self.kv_heads
+    }
+
+    fn query_width(self) -> usize {
+        self.query_heads * self.head_dim
+    }
+}
+
+/// The scales of the RMSNorm of each query and key head.
+#[derive(Debug)]
+pub struct HeadNorms<'a, D: Device> {
+    /// Of the query heads, `head_dim` numbers.
+    pub query: &'a Buffer<D>,
+    /// Of the key heads.
+    pub key: &'a Buffer<D>,
+    /// Added to the mean square before the root.
+    pub eps: f32,
+}
+
+/// A block of columns of the logits.
+#[derive(Clone, Copy, Debug)]
+pub struct LogitsBlock {
+    /// Rows in the block.
+    pub rows: usize,
+    /// The first of these among all rows.
+    pub first_row: usize,
+    /// Columns in the block.
+    pub columns: usize,
+    /// Token of the first column.
+    pub first_column: usize,
+}
+
+/// Numbers kept for each row by [`Kernels::softmax_block`]: maximum, Σ eˡ⁻ᵐ, Σ (l−m) eˡ⁻ᵐ, and the target's logit.
+pub(crate) const SOFTMAX_STATE: usize = 4;
+
+/// A device that training runs on.
+pub trait Kernels: Device + dfdx::tensor_ops::Device<f32> + HasErr<Err: Into<Error>> {
+    /// Token ids or row numbers on the device.
+    type Ids: Clone + 'static;
+    /// Where sequences lie within a packed batch, and the angles of the rotary embedding.
+    type Layout: 'static;
+
+    /// A buffer of zeros.
+    fn zeroed(&self, len: usize) -> Result<Buffer<Self>, Self::Err> {
+        Storage::<f32>::try_alloc_len(self, len)
+    }
+
+    /// Whether a buffer has no numbers at all.
+    fn is_empty(&self, buffer: &Buffer<Self>) -> bool {
+        Storage::<f32>::len(self, buffer) == 0
+    }
+
+    /// Copies ids to the device.
+    fn ids(&self, ids: &[u32]) -> Result<Self::Ids, Self::Err>;
+
+    /// Prepares a packed batch: sequence `i` is rows `offsets[i]..offsets[i + 1]`, and each row attends to the last
+    /// `window` rows of its sequence, itself included. `frequencies` are radians a position, one for each rotary pair.
+    fn layout(
+        &self,
+        offsets: &[usize],
+        window: Option<usize>,
+        frequencies: &[f32],
+    ) -> Result<Self::Layout, Self::Err>;
+
+    /// `out = alpha a b`, or `out += alpha a b`.
+    fn product(
+        &self,
+        out: Target<'_, Self>,
+        shape: Shape,
+        alpha: f32,
+        a: Matrix<'_, Self>,
+        b: Matrix<'_, Self>,
+    ) -> Result<(), Self::Err>;
+
+    /// `into += values`.
+    fn add(&self, into: &mut Buffer<Self>, values: &Buffer<Self>) -> Result<(), Self::Err>;
+
+    /// `rows` copies of the row `bias`, plus `residual`.
+    fn spread(
+        &self,
+        rows: usize,
+        bias: &Buffer<Self>,
+        residual: Option<&Buffer<Self>>,
+    ) -> Result<Buffer<Self>, Self::Err>;
+
+    /// Adds the sum of the rows of `values` to the row `into`.
+    fn add_rows(&self, into: &mut Buffer<Self>, values: &Buffer<Self>) -> Result<(), Self::Err>;
+
+    /// The rows of `table` (of `columns` numbers) that `ids` name.
+    fn gather(
+        &self,
+        table: &Buffer<Self>,
+        columns: usize,
+        ids: &Self::Ids,
+    ) -> Result<Buffer<Self>, Self::Err>;
+
+    /// Adds each row of `values` to the row of `table` that `ids` name.
+    fn scatter_add(
+        &self,
+        table: &mut Buffer<Self>,
+        columns: usize,
+        ids: &Self::Ids,
+        values: &Buffer<Self>,
+    ) -> Result<(), Self::Err>;
+
+    /// x / √(mean x² + eps) · scale for each row.
+    fn rms_norm(&self, x: &Buffer<Self>, scale: &Buffer<Self>, eps: f32) -> Result<Buffer<Self>, Self::Err>;
+
+    /// Its gradients: `dx` is written or added to, `dscale` added to.
+    fn rms_norm_backward(
+        &self,
+        input: (&Buffer<Self>, &Buffer<Self>, f32),
+        dy: &Buffer<Self>,
+        dx: (&mut Buffer<Self>, bool),
+        dscale: Option<&mut Buffer<Self>>,
+    ) -> Result<(), Self::Err>;
+
+    /// From rows of q, k and v side by side to one matrix a head (`heads x rows x head_dim`, q over k over v), with q
+    /// and k normalised where asked, then rotated.
+    fn split_heads(
+        &self,
+        qkv: &Buffer<Self>,
+        heads: Heads,
+        layout: &Self::Layout,
+        norms: Option<HeadNorms<'_, Self>>,
+    ) -> Result<Buffer<Self>, Self::Err>;
+
+    /// The gradient of [`split_heads`](Self::split_heads)' input. With norms, also needs that input, and adds to the
+    /// gradients of the scales.
+    fn split_heads_backward(
+        &self,
+        dheads: &Buffer<Self>,
+        heads: Heads,
+        layout: &Self::Layout,
+        norms: Option<HeadNormsBackward<'_, Self>>,
+    ) -> Result<Buffer<Self>, Self::Err>;
+
+    /// Causal attention within each sequence: the output (`rows x query_width`) and the log-sum-exp of each row's
+    /// scores (`rows x query_heads`).
+    fn attention(
+        &self,
+        split: &Buffer<Self>,
+        heads: Heads,
+        layout: &Self::Layout,
+    ) -> Result<(Buffer<Self>, Buffer<Self>), Self::Err>;
+
+    /// The gradient of the heads, from what [`attention`](Self::attention) read and gave.
+    fn attention_backward(
+        &self,
+        split: &Buffer<Self>,
+        output: (&Buffer<Self>, &Buffer<Self>),
+        dy: &Buffer<Self>,
+        heads: Heads,
+        layout: &Self::Layout,
+    ) -> Result<Buffer<Self>, Self::Err>;
+
+    /// silu(gate) · up, of rows that hold `inner` numbers of gate, then as many of up.
+    fn swiglu(&self, gate_up: &Buffer<Self>, inner: usize) -> Result<Buffer<Self>, Self::Err>;
+
+    /// Turns gate and up into their gradients.
+    fn swiglu_backward(
+        &self,
+        gate_up: &mut Buffer<Self>,
+        inner: usize,
+        dy: &Buffer<Self>,
+    ) -> Result<(), Self::Err>;
+
+    /// The state of `rows` rows before any block: maxima at -∞, sums at 0.
+    fn softmax_state(&self, rows: usize) -> Result<Buffer<Self>, Self::Err>;
+
+    /// Takes a block of logits into the rows' state.
+    fn softmax_block(
+        &self,
+        logits: &Buffer<Self>,
+        block: LogitsBlock,
+        targets: &Self::Ids,
+        state: &mut Buffer<Self>,
+    ) -> Result<(), Self::Err>;
+
+    /// Log-probability of the target and entropy of each row, in nats.
+    fn softmax_finish(&self, state: &Buffer<Self>) -> Result<[Buffer<Self>; 2], Self::Err>;
+
+    /// Turns a block of logits into their gradients, given those of the log-probabilities and of the entropies.
+    fn softmax_block_backward(
+        &self,
+        logits: &mut Buffer<Self>,
+        block: LogitsBlock,
+        targets: &Self::Ids,
+        state: &Buffer<Self>,
+        doutput: [&Buffer<Self>; 2],
+    ) -> Result<(), Self::Err>;
+}
+
+/// What [`Kernels::split_heads_backward`] needs where heads were normalised.
+#[derive(Debug)]
+pub struct HeadNormsBackward<'a, D: Device> {
+    /// The rows before the split.
+    pub qkv: &'a Buffer<D>,
+    /// The scales.
+    pub norms: HeadNorms<'a, D>,
+    /// The gradients of the query's and the key's scale, added to.
+    pub dscales: Option<[&'a mut Buffer<D>; 2]>,
+}

@@ -1,0 +1,316 @@
+//! The whole model against its plain twin.
+
+use dfdx::prelude::SumTo;
+use dfdx::tensor::{Cpu, Gradients, NoneTape, OwnedTape, Tape};
+use dfdx::tensor_ops::Backward;
+
+use super::{
+    harness::{assert_close, numbers, slopes, wide},
+    reference::{self, Weights},
+};
+use crate::{
+    config::{Architecture, PolicyConfig, RopeScaling},
+    device::Device,
+    params::{Param, Params},
+    tape::{
+        Adapter, Batch, ForwardSettings, LayerAdapters, LogProbs, Lora, Targets, forward, gradient,
+        log_probs, logits,
+    },
+    tensor::{HostTensor, TensorMap},
+};
+
+const TEMPERATURE: f32 = 0.7;
+
+/// Every extra that a family has, on the smallest sizes that tell them apart.
+pub(super) fn tiny(architecture: Architecture) -> PolicyConfig {
+    let (qwen2, qwen3) = (architecture == Architecture::Qwen2, architecture == Architecture::Qwen3);
+    PolicyConfig {
+        architecture,
+        vocab_size: 11,
+        hidden_size: 6,
+        intermediate_size: 5,
+        num_layers: 2,
+        num_heads: 4,
+        num_kv_heads: 2,
+        head_dim: 2,
+        rms_norm_eps: 1e-5,
+        rope_theta: 50.0,
+        rope_scaling: RopeScaling::None,
+        max_position_embeddings: 64,
+        tie_word_embeddings: qwen2,
+        qkv_bias: qwen2,
+        output_bias: architecture == Architecture::Llama,
+        mlp_bias: architecture == Architecture::Llama,
+        qk_norm: qwen3,
+        sliding_window: (architecture == Architecture::Mistral).then_some(3),
+    }
+}
+
+/// A checkpoint of such numbers, each tensor with its own.
+pub(super) fn checkpoint(config: &PolicyConfig) -> TensorMap {
+    let mut tensors = TensorMap::new();
+    // Asking for what is missing, until nothing is: the names live in `Params` alone.
+    loop {
+        match Params::new(&Cpu::default(), config, tensors.clone()) {
+            Ok(_) => return tensors,
+            Err(error) => {
+                let message = error.to_string();
+                let name = message.split('`').nth(1).unwrap().to_owned();
+                let shape = shape_of(config, &name);
+                let data = numbers(tensors.len() as u64 + 50, shape.iter().product());
+                let data =
+                    if name.contains("norm") { data.iter().map(|x| 1.0 + 0.3 * x).collect() } else { data };
+                tensors.insert(name, HostTensor { shape, data });
+            }
+        }
+    }
+}
+
+fn shape_of(config: &PolicyConfig, name: &str) -> Vec<usize> {
+    let (width, inner) = (config.hidden_size, config.intermediate_size);
+    let part = name.trim_end_matches(".weight").trim_end_matches(".bias");
+    let (rows, columns) = match part.rsplit('.').next().unwrap() {
+        "embed_tokens" | "lm_head" => (config.vocab_size, width),
+        "q_proj" => (config.query_width(), width),
+        "k_proj" | "v_proj" => (config.kv_width(), width),
+        "o_proj" => (width, config.query_width()),
+        "gate_proj" | "up_proj" => (inner, width),
+        "down_proj" => (width, inner),
+        "q_norm" | "k_norm" => return vec![config.head_dim],
+        _ => return vec![width],
+    };
+    if name.ends_with("bias") { vec![rows] } else { vec![rows, columns] }
+}
+
+pub(super) fn batch() -> Batch {
+    Batch::new([&[3_u32, 1, 4, 1, 5][..], &[9], &[2, 6, 5, 3]])
+}
+
+pub(super) struct Model {
+    pub(super) config: PolicyConfig,
+    pub(super) params: Params<Cpu>,
+    pub(super) lora: Option<Lora<Cpu>>,
+}
+
+impl Model {
+    pub(super) fn new(architecture: Architecture) -> Self {
+        let config = tiny(architecture);
+        let params = Params::new(&Cpu::default(), &config, checkpoint(&config)).unwrap();
+        Self { config, params, lora: None }
+    }
+
+    pub(super) fn log_probs<T: Tape<f32, Cpu>>(
+        &self,
+        batch: &Batch,
+        tape: T,
+        recompute: bool,
+        bytes: usize,
+    ) -> LogProbs<Cpu, T> {
+        let Self { config, params, lora } = self;
+        let hidden =
+            forward(config, params, lora.as_ref(), batch, tape, ForwardSettings { recompute }).unwrap();
+        let targets = Targets::next_tokens(batch);
+        log_probs(hidden, params.output_projection(), &targets, TEMPERATURE, bytes).unwrap()
+    }
+
+    /// Gradients of Σ weight · (log-probabilities, then entropies).
+    pub(super) fn gradients(&self, weights: &[f32], recompute: bool, bytes: usize) -> Gradients<f32, Cpu> {
+        use dfdx::tensor::TensorFromVec;
+        let out = self.log_probs(&batch(), OwnedTape::default(), recompute, bytes);
+        let count = weights.len() / 2;
+        let weight =
+            |range: std::ops::Range<usize>| Cpu::default().tensor_from_vec(weights[range].to_vec(), (count,));
+        let of_log_probs = (out.log_probs * weight(0..count)).sum();
+        let of_entropies = (out.entropies * weight(count..2 * count)).sum();
+        (of_log_probs + of_entropies).backward()
+    }
+
+    fn values(&self, recompute: bool, bytes: usize) -> Vec<f32> {
+        let out = self.log_probs(&batch(), NoneTape, recompute, bytes);
+        [out.log_probs.as_vec(), out.entropies.as_vec()].concat()
+    }
+}
+
+/// Log-probabilities, then entropies, of the tokens of `batch`, by the plain model.
+fn plain(config: &PolicyConfig, weights: &Weights) -> Vec<f64> {
+    let batch = batch();
+    let mut pairs = Vec::new();
+    for ends in batch.offsets().windows(2) {
+        let ids = &batch.ids()[ends[0]..ends[1]];
+        let hidden = reference::hidden(config, weights, ids);
+        for (hidden, target) in hidden.iter().zip(&ids[1..]) {
+            let logits = reference::linear(hidden, reference::projection(weights));
+            pairs.push(reference::log_prob(&logits, *target as usize, f64::from(TEMPERATURE)));
+        }
+    }
+    (0..2).flat_map(|which| pairs.iter().map(move |pair| pair[which])).collect()
+}
+
+const FAMILIES: [Architecture; 4] =
+    [Architecture::Llama, Architecture::Mistral, Architecture::Qwen2, Architecture::Qwen3];
+const ALL: usize = 1 << 20;
+
+#[test]
+fn values_and_gradients_of_every_family() {
+    for architecture in FAMILIES {
+        let model = Model::new(architecture);
+        let tensors = model.params.to_tensors().unwrap();
+        let names: Vec<String> = tensors.keys().cloned().collect();
+        let inputs: Vec<Vec<f64>> = tensors.values().map(|tensor| wide(&tensor.data)).collect();
+        let plain = |inputs: &[Vec<f64>]| {
+            plain(&model.config, &names.iter().cloned().zip(inputs.iter().cloned()).collect())
+        };
+        let exact = plain(&inputs);
+        assert_close("values", &model.values(false, ALL), &exact, 1e-5);
+        let weights = numbers(77, exact.len());
+        let slopes = slopes(&inputs, &weights, plain);
+        let mut grads = model.gradients(&weights, false, ALL);
+        for param in model.params.iter() {
+            let ours = gradient(&mut grads, param).unwrap().to_vec();
+            let mut rest = &ours[..];
+            for piece in &param.pieces {
+                let (of_piece, after) = rest.split_at(piece.shape.iter().product());
+                rest = after;
+                let index = names.iter().position(|name| *name == piece.name).unwrap();
+                assert_close(&format!("{architecture:?} {}", piece.name), of_piece, &slopes[index], 1e-4);
+            }
+        }
+    }
+}
+
+#[test]
+fn low_rank_adapters_train_alone() {
+    let mut model = Model::new(Architecture::Llama);
+    model.params.iter_mut().for_each(|param| param.trainable = false);
+    let config = &model.config;
+    let adapter = |seed: u64, rows: std::ops::Range<usize>, inputs: usize| Adapter {
+        a: super::harness::param(seed, 2, inputs),
+        b: super::harness::param(seed + 1, rows.len(), 2),
+        rows,
+        scale: 0.5,
+    };
+    let layer = |seed: u64| LayerAdapters {
+        qkv: vec![adapter(seed, 0..8, 6), adapter(seed + 2, 12..16, 6)],
+        output: vec![adapter(seed + 4, 0..6, 8)],
+        gate_up: vec![adapter(seed + 6, 5..10, 6)],
+        down: vec![adapter(seed + 8, 0..6, 5)],
+    };
+    assert_eq!(config.query_width() + 2 * config.kv_width(), 16);
+    let lora = Lora { layers: vec![layer(300), layer(400)] };
+    let names: Vec<[String; 2]> = (0..2)
+        .flat_map(|layer| {
+            ["self_attn.q_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.up_proj", "mlp.down_proj"]
+                .map(|part| ["a", "b"].map(|which| format!("{which} model.layers.{layer}.{part}.weight")))
+        })
+        .collect();
+    let inputs: Vec<Vec<f64>> = lora.iter().map(|param| wide(param.var.value())).collect();
+    let base: Weights =
+        model.params.to_tensors().unwrap().into_iter().map(|(name, t)| (name, wide(&t.data))).collect();
+    let plain = |inputs: &[Vec<f64>]| {
+        let mut merged = base.clone();
+        for (pair, [name, _]) in inputs.chunks(2).zip(&names) {
+            let (a, b) = (&pair[0], &pair[1]);
+            let columns = a.len() / 2;
+            let weight = merged.get_mut(&name[2..]).unwrap();
+            for (index, weight) in weight.iter_mut().enumerate() {
+                let (row, column) = (index / columns, index % columns);
+                *weight += 0.5 * (b[2 * row] * a[column] + b[2 * row + 1] * a[columns + column]);
+            }
+        }
+        plain(&model.config, &merged)
+    };
+    let exact = plain(&inputs);
+    let weights = numbers(78, exact.len());
+    let slopes = slopes(&inputs, &weights, plain);
+    model.lora = Some(lora);
+    for recompute in [false, true] {
+        assert_close("values", &model.values(recompute, ALL), &exact, 1e-5);
+        let mut grads = model.gradients(&weights, recompute, ALL);
+        for (index, param) in model.lora.as_ref().unwrap().iter().enumerate() {
+            let ours = gradient(&mut grads, param).unwrap();
+            assert_close(&names[index / 2][index % 2], ours, &slopes[index], 1e-4);
+        }
+        assert!(model.params.iter().all(|param| gradient(&mut grads, param).is_none()));
+    }
+}
+
+fn all_gradients(model: &Model, grads: &mut Gradients<f32, Cpu>) -> Vec<Vec<f32>> {
+    model.params.iter().map(|param: &Param<Cpu>| gradient(grads, param).unwrap().to_vec()).collect()
+}
+
+#[test]
+fn recomputing_changes_no_bit() {
+    for architecture in FAMILIES {
+        let model = Model::new(architecture);
+        let weights = numbers(79, 2 * 7);
+        let kept = all_gradients(&model, &mut model.gradients(&weights, false, ALL));
+        let again = all_gradients(&model, &mut model.gradients(&weights, true, ALL));
+        assert_eq!(kept, again, "{architecture:?}");
+        assert_eq!(model.values(false, ALL), model.values(true, ALL));
+    }
+}
+
+#[test]
+fn logits_in_blocks_are_the_same() {
+    let model = Model::new(Architecture::Qwen2);
+    let weights = numbers(80, 2 * 7);
+    let exact: Vec<Vec<f64>> =
+        all_gradients(&model, &mut model.gradients(&weights, false, ALL)).iter().map(|g| wide(g)).collect();
+    // The smallest blocks hold 256 numbers, so this vocabulary is cut by rows only; a test of the operation cuts columns.
+    for bytes in [0, 100] {
+        let ours = all_gradients(&model, &mut model.gradients(&weights, true, bytes));
+        ours.iter().zip(&exact).for_each(|(ours, exact)| assert_close("blocks", ours, exact, 1e-5));
+    }
+}
+
+#[test]
+fn packed_equals_one_by_one() {
+    for architecture in FAMILIES {
+        let model = Model::new(architecture);
+        let packed = model.log_probs(&batch(), NoneTape, false, ALL).log_probs.as_vec();
+        let batch = batch();
+        let single: Vec<f32> = batch
+            .offsets()
+            .windows(2)
+            .filter(|ends| ends[1] - ends[0] > 1)
+            .flat_map(|ends| {
+                let alone = Batch::new([&batch.ids()[ends[0]..ends[1]]]);
+                model.log_probs(&alone, NoneTape, false, ALL).log_probs.as_vec()
+            })
+            .collect();
+        assert_close(&format!("{architecture:?}"), &packed, &wide(&single), 1e-6);
+    }
+}
+
+#[test]
+fn logits_are_hidden_states_times_the_projection() {
+    let model = Model::new(Architecture::Qwen3);
+    let settings = ForwardSettings::default();
+    let batch = Batch::new([[7_u32, 0, 2]]);
+    let hidden = forward(&model.config, &model.params, None, &batch, NoneTape, settings).unwrap();
+    let ours = logits(hidden, model.params.output_projection()).unwrap();
+    let weights: Weights =
+        model.params.to_tensors().unwrap().into_iter().map(|(name, t)| (name, wide(&t.data))).collect();
+    let exact: Vec<f64> = reference::hidden(&model.config, &weights, batch.ids())
+        .iter()
+        .flat_map(|hidden| reference::linear(hidden, reference::projection(&weights)))
+        .collect();
+    assert_close("logits", &ours.device().download(ours.value()).unwrap(), &exact, 1e-5);
+}
+
+#[test]
+fn gradients_of_two_passes_add_up() {
+    use dfdx::tensor::{SplitTape, Trace, ZerosTensor};
+    let model = Model::new(Architecture::Llama);
+    let once =
+        |tape: OwnedTape<f32, Cpu>| (model.log_probs(&batch(), tape, false, ALL).log_probs.sum()).backward();
+    let mut first = once(OwnedTape::default());
+    let single = all_gradients(&model, &mut first);
+    let none: dfdx::tensor::Tensor<dfdx::shapes::Rank0, f32, Cpu> = Cpu::default().zeros();
+    let (_, tape) = none.traced(first).split_tape();
+    let mut second = once(tape);
+    for (ours, single) in all_gradients(&model, &mut second).iter().zip(&single) {
+        let double: Vec<f64> = single.iter().map(|g| 2.0 * f64::from(*g)).collect();
+        assert_close("twice", ours, &double, 1e-5);
+    }
+}
