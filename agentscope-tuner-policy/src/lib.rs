@@ -8,6 +8,7 @@
 pub mod chat;
 pub mod checkpoint;
 pub mod config;
+pub mod constraint;
 pub mod device;
 pub mod error;
 pub(crate) mod kernels;
