@@ -17,9 +17,7 @@ pub mod tensor;
 pub mod tokenizer;
 pub mod var;
 
-pub use checkpoint::Checkpoint;
 pub use config::PolicyConfig;
 pub use error::{Error, ErrorKind, Result};
 pub use params::Params;
 pub use tensor::{HostTensor, TensorMap};
-pub use tokenizer::Tokenizer;

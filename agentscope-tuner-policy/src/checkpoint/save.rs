@@ -99,21 +99,18 @@ fn is_same(a: &Path, b: &Path) -> bool {
 }
 
 fn check_values(tensors: &TensorMap, dtype: Dtype) -> Result<()> {
-    for (name, tensor) in tensors {
-        let Some(position) = tensor.data.iter().position(|value| !dtype.holds(*value)) else { continue };
-        let value = tensor.data[position];
-        if !value.is_finite() {
-            return Err(not_finite(name, position, value));
-        }
-        return Err(Error::new(
-            ErrorKind::Numeric,
-            format!(
-                "tensor `{name}` holds {value}, beyond the range of {}; save as f32 or bf16",
-                dtype.torch_name()
-            ),
-        ));
+    let Some((name, tensor)) = tensors.iter().find(|(_, tensor)| !dtype.holds(&tensor.data)) else {
+        return Ok(());
+    };
+    if !Dtype::F32.holds(&tensor.data) {
+        return Err(not_finite(name, &tensor.data));
     }
-    Ok(())
+    let largest = tensor.data.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    let kind = dtype.torch_name();
+    Err(Error::new(
+        ErrorKind::Numeric,
+        format!("tensor `{name}` holds {largest}, beyond the range of {kind}; save as f32 or bf16"),
+    ))
 }
 
 fn write_object(path: &Path, object: &Map<String, Value>) -> Result<()> {

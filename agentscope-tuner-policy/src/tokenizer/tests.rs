@@ -139,7 +139,7 @@ fn special_tokens_are_strings_or_objects() {
         Tokenizer::open(directory.path(), 10)
     };
     let tokenizer = write(json!({
-        "bos_token": {"content": "<s>", "special": true}, "eos_token": "</s>", "pad_token": null,
+        "bos_token": {"content": "<s>", "special": true}, "eos_token": "</s>", "pad_token": "[PAD]",
         "added_tokens_decoder": {"2": {"content": "</s>", "special": true}, "3": {"content": "<x>", "special": false}}
     }))
     .unwrap();
