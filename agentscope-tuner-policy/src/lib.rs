@@ -8,6 +8,7 @@
 pub mod chat;
 pub mod checkpoint;
 pub mod config;
+pub mod constraint;
 pub mod device;
 pub mod engine;
 pub mod error;
@@ -20,9 +21,7 @@ pub(crate) mod testing;
 pub mod tokenizer;
 pub mod var;
 
-pub use checkpoint::Checkpoint;
 pub use config::PolicyConfig;
 pub use error::{Error, ErrorKind, Result};
 pub use params::Params;
 pub use tensor::{HostTensor, TensorMap};
-pub use tokenizer::Tokenizer;

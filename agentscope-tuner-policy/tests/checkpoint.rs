@@ -7,8 +7,8 @@ mod common;
 use std::{env, path::Path};
 
 use agentscope_tuner_policy::{
-    Checkpoint, Params,
-    checkpoint::{Dtype, SaveOptions},
+    Params,
+    checkpoint::{Checkpoint, Dtype, SaveOptions},
 };
 use common::{Expected, MODELS, model};
 use dfdx::tensor::Cpu;

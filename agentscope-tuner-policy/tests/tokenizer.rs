@@ -4,7 +4,7 @@
 
 mod common;
 
-use agentscope_tuner_policy::Tokenizer;
+use agentscope_tuner_policy::tokenizer::Tokenizer;
 use common::{fixtures, model};
 use serde::Deserialize;
 

@@ -40,10 +40,8 @@ impl Sources {
         if let Some(text) = read_text(&directory.join("chat_template.jinja"))? {
             found.push(("default".to_owned(), text));
         }
-        for name in ["tool_use"] {
-            let path = directory.join("additional_chat_templates").join(format!("{name}.jinja"));
-            found.extend(read_text(&path)?.map(|text| (name.to_owned(), text)));
-        }
+        let tool_use = directory.join("additional_chat_templates/tool_use.jinja");
+        found.extend(read_text(&tool_use)?.map(|text| ("tool_use".to_owned(), text)));
         Ok(Some(Self(found)).filter(|found| !found.0.is_empty()))
     }
 

@@ -61,7 +61,10 @@ impl Dtype {
             }
             Self::F16 => {
                 let halves: Vec<_> = bytes.as_chunks().0.iter().map(|two| f16::from_le_bytes(*two)).collect();
-                values.extend(halves.to_f32_vec());
+                let start = values.len();
+                values.resize(start + halves.len(), 0.0);
+                // In one go, which uses the processor's conversion where it has one.
+                halves.convert_to_f32_slice(&mut values[start..]);
             }
         }
     }
@@ -75,12 +78,19 @@ impl Dtype {
         }
     }
 
-    /// Whether `value` is finite once it is stored.
-    pub(super) fn holds(self, value: f32) -> bool {
+    /// Whether all `values` are finite once they are stored.
+    pub(super) fn holds(self, values: &[f32]) -> bool {
+        let limit = self.limit();
+        // No early end: the plain loop is as fast as memory.
+        values.iter().fold(true, |all, value| all & (value.abs() < limit))
+    }
+
+    /// The smallest positive number that is rounded to infinity: half a step above the largest finite one.
+    fn limit(self) -> f32 {
         match self {
-            Self::F32 => value.is_finite(),
-            Self::Bf16 => bf16::from_f32(value).is_finite(),
-            Self::F16 => f16::from_f32(value).is_finite(),
+            Self::F32 => f32::INFINITY,
+            Self::Bf16 => f32::from_bits(0x7f7f_8000),
+            Self::F16 => 65_520.0,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     io::{Read, Seek, SeekFrom},
 };
 
-use super::{cannot_read, layout::Place};
+use super::{cannot_read, dtype::Dtype, layout::Place};
 use crate::{
     error::{Error, ErrorKind, Result},
     tensor::HostTensor,
@@ -30,19 +30,20 @@ pub(super) fn read_tensor(name: &str, place: &Place) -> Result<HostTensor> {
         file.read_exact(part).map_err(failed)?;
         let before = data.len();
         place.dtype.decode(part, &mut data);
-        if let Some(position) = data[before..].iter().position(|value| !value.is_finite()) {
-            return Err(not_finite(name, before + position, data[before + position]));
+        if !Dtype::F32.holds(&data[before..]) {
+            return Err(not_finite(name, &data));
         }
         rest -= part.len();
     }
     Ok(HostTensor { shape: place.shape.clone(), data })
 }
 
-pub(super) fn not_finite(name: &str, position: usize, value: f32) -> Error {
+/// The error for the first number of `values` that is not finite.
+pub(super) fn not_finite(name: &str, values: &[f32]) -> Error {
+    let found = values.iter().enumerate().find(|(_, value)| !value.is_finite());
+    let place = found.map(|(position, value)| format!("element {position} is {value}")).unwrap_or_default();
     Error::new(
         ErrorKind::Numeric,
-        format!(
-            "tensor `{name}` is not finite: element {position} is {value}; take an earlier checkpoint of this model"
-        ),
+        format!("tensor `{name}` is not finite: {place}; take an earlier checkpoint of this model"),
     )
 }

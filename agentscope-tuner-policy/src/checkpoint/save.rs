@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What travels with a model besides its configuration and weights.
-const COMPANIONS: [&str; 9] = [
+const COMPANIONS: [&str; 10] = [
     "tokenizer.json",
     "tokenizer_config.json",
     "tokenizer.model",
@@ -21,6 +21,7 @@ const COMPANIONS: [&str; 9] = [
     "merges.txt",
     "chat_template.jinja",
     "chat_template.json",
+    "additional_chat_templates/tool_use.jinja",
 ];
 
 /// How weights are written.
@@ -79,12 +80,15 @@ impl Checkpoint {
             return Ok(());
         }
         for name in COMPANIONS {
-            let from = source.join(name);
-            match fs::read(&from) {
-                Ok(bytes) => atomic::write(&directory.join(name), |out| out.write_all(&bytes))?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            let (from, to) = (source.join(name), directory.join(name));
+            let bytes = match fs::read(&from) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(cannot_read(&from, error)),
-            }
+            };
+            let folder = to.parent().unwrap_or(directory);
+            fs::create_dir_all(folder).map_err(|error| atomic::cannot_write(folder, error))?;
+            atomic::write(&to, |out| out.write_all(&bytes))?;
         }
         Ok(())
     }
@@ -95,21 +99,18 @@ fn is_same(a: &Path, b: &Path) -> bool {
 }
 
 fn check_values(tensors: &TensorMap, dtype: Dtype) -> Result<()> {
-    for (name, tensor) in tensors {
-        let Some(position) = tensor.data.iter().position(|value| !dtype.holds(*value)) else { continue };
-        let value = tensor.data[position];
-        if !value.is_finite() {
-            return Err(not_finite(name, position, value));
-        }
-        return Err(Error::new(
-            ErrorKind::Numeric,
-            format!(
-                "tensor `{name}` holds {value}, beyond the range of {}; save as f32 or bf16",
-                dtype.torch_name()
-            ),
-        ));
+    let Some((name, tensor)) = tensors.iter().find(|(_, tensor)| !dtype.holds(&tensor.data)) else {
+        return Ok(());
+    };
+    if !Dtype::F32.holds(&tensor.data) {
+        return Err(not_finite(name, &tensor.data));
     }
-    Ok(())
+    let largest = tensor.data.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    let kind = dtype.torch_name();
+    Err(Error::new(
+        ErrorKind::Numeric,
+        format!("tensor `{name}` holds {largest}, beyond the range of {kind}; save as f32 or bf16"),
+    ))
 }
 
 fn write_object(path: &Path, object: &Map<String, Value>) -> Result<()> {

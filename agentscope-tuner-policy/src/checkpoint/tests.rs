@@ -109,6 +109,22 @@ fn what_cannot_be_stored_is_refused_before_anything_is_written() {
 }
 
 #[test]
+fn ranges_are_those_of_the_rounded_types() {
+    for dtype in [Dtype::F32, Dtype::Bf16, Dtype::F16] {
+        let finite_once_stored = |value: f32| match dtype {
+            Dtype::F32 => value.is_finite(),
+            Dtype::Bf16 => half::bf16::from_f32(value).is_finite(),
+            Dtype::F16 => half::f16::from_f32(value).is_finite(),
+        };
+        for edge in [65_504.0, 65_520.0, half::bf16::MAX.to_f32(), 3.396_177_5e38, f32::MAX] {
+            for value in [edge, edge.next_down(), edge.next_up(), -edge, f32::NAN, 0.0] {
+                assert_eq!(dtype.holds(&[1.0, value]), finite_once_stored(value), "{dtype:?}: {value}");
+            }
+        }
+    }
+}
+
+#[test]
 fn weights_that_are_not_finite_are_refused() {
     let directory = saved(&tensors(), SaveOptions::default());
     let path = directory.path().join("model.safetensors");

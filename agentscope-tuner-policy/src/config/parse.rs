@@ -126,10 +126,15 @@ fn read_sliding_window(family: Architecture, fields: &mut Fields<'_>, num_layers
 
 /// How many layers attend to the window only: as `layer_types` lists them, else those from `max_window_layers` on.
 fn sliding_layers(fields: &mut Fields<'_>, num_layers: usize) -> usize {
-    match fields.get("layer_types").and_then(Value::as_array) {
-        Some(types) => types.iter().filter(|kind| kind.as_str() == Some("sliding_attention")).count(),
-        None => num_layers.saturating_sub(fields.count("max_window_layers").unwrap_or(28)),
+    let Some(types) = fields.get("layer_types").and_then(Value::as_array) else {
+        return num_layers.saturating_sub(fields.count("max_window_layers").unwrap_or(28));
+    };
+    let is_known = |kind: &&Value| matches!(kind.as_str(), Some("full_attention" | "sliding_attention"));
+    if let Some(unknown) = types.iter().find(|kind| !is_known(kind)) {
+        fields
+            .fault(format!("`layer_types` has {unknown}, but only full and sliding attention are supported"));
     }
+    types.iter().filter(|kind| kind.as_str() == Some("sliding_attention")).count()
 }
 
 fn refuse_unsupported(fields: &mut Fields<'_>) {

@@ -104,6 +104,9 @@ fn a_window_is_for_all_layers_or_none() {
     let mixed =
         faults(qwen(json!({ "sliding_window": 99, "use_sliding_window": true, "max_window_layers": 4 })));
     assert!(mixed.contains("12 of 16 layers") && mixed.contains("`use_sliding_window` to false"), "{mixed}");
+    let unknown =
+        json!({ "use_sliding_window": true, "layer_types": ["full_attention", "chunked_attention"] });
+    assert!(faults(qwen(unknown)).contains("`layer_types` has \"chunked_attention\""));
     // A window over the whole context hides nothing.
     assert_eq!(
         window(json!({ "sliding_window": 131_072, "use_sliding_window": true, "max_window_layers": 0 })),

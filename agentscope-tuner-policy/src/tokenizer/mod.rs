@@ -129,6 +129,11 @@ impl Tokenizer {
         self.vocabulary.is_special(id)
     }
 
+    /// Whether a token stands beside the vocabulary proper: every special one, and markers such as `<tool_call>`.
+    pub fn is_added(&self, id: u32) -> bool {
+        self.vocabulary.is_added(id)
+    }
+
     /// The tokens that begin, end and fill sequences.
     pub fn special_tokens(&self) -> &SpecialTokens {
         &self.special

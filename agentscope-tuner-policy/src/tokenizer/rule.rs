@@ -89,15 +89,14 @@ impl Rule {
 /// The byte behind a character of GPT-2's alphabet: printable Latin-1 stands for itself, and the 68 other bytes follow
 /// from U+0100 on in their order (Radford et al., 2019, `bytes_to_unicode`).
 fn byte_of(character: char) -> Option<u8> {
-    let code = u32::from(character);
-    match u8::try_from(code) {
-        Ok(byte) => is_printable(byte).then_some(byte),
-        Err(_) => (0..=255).filter(|byte| !is_printable(*byte)).nth(usize::try_from(code - 256).ok()?),
-    }
-}
-
-fn is_printable(byte: u8) -> bool {
-    matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff)
+    let byte = match u32::from(character) {
+        code @ (0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff) => code,
+        code @ 0x100..=0x120 => code - 0x100,
+        code @ 0x121..=0x142 => code - 0x121 + 0x7f,
+        0x143 => 0xad,
+        _ => return None,
+    };
+    u8::try_from(byte).ok()
 }
 
 fn fallback_byte(token: &str) -> Option<u8> {

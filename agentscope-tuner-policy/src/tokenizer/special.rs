@@ -43,21 +43,23 @@ impl SpecialFile {
         Ok(Self { added: added(&config), named })
     }
 
+    /// Padding and unknown tokens outside the vocabulary are left out: nothing here is padded, and some checkpoints name
+    /// ones that their model never had.
+    ///
     /// # Errors
-    /// When a named token is not in the vocabulary.
+    /// When the token that begins or ends a text is not in the vocabulary.
     pub(super) fn resolve(self, backend: &Backend) -> Result<SpecialTokens> {
-        let mut resolved = [const { None }; 4];
-        for ((slot, name), token) in resolved.iter_mut().zip(NAMES).zip(self.named) {
-            let Some(token) = token else { continue };
-            let id = backend.token_to_id(&token).ok_or_else(|| {
-                fault(format!(
-                    "`{name}` is `{token}`, which is not in the vocabulary; take all tokenizer files from one checkpoint"
-                ))
-            })?;
-            *slot = Some((id, token));
-        }
-        let [bos, eos, pad, unk] = resolved;
-        Ok(SpecialTokens { bos, eos, pad, unk })
+        let [bos, eos, pad, unk] = self.named;
+        let find =
+            |token: Option<String>| token.and_then(|token| Some((backend.token_to_id(&token)?, token)));
+        let require = |name: &str, token: Option<String>| match (find(token.clone()), token) {
+            (None, Some(token)) => Err(fault(format!(
+                "`{name}` is `{token}`, which is not in the vocabulary; take all tokenizer files from one checkpoint"
+            ))),
+            (found, _) => Ok(found),
+        };
+        let (bos, eos) = (require(NAMES[0], bos)?, require(NAMES[1], eos)?);
+        Ok(SpecialTokens { bos, eos, pad: find(pad), unk: find(unk) })
     }
 }
 

@@ -12,6 +12,8 @@ pub(super) struct Vocabulary {
     /// Where in `bytes` each token ends.
     ends: Vec<usize>,
     special: Vec<bool>,
+    /// Tokens beside the vocabulary proper, most of them markers too.
+    added: Vec<bool>,
     rule: Rule,
 }
 
@@ -23,11 +25,12 @@ impl Vocabulary {
         for (token, id) in &tokens {
             spellings[*id as usize] = Some(token.as_str());
         }
-        let mut special = vec![false; len];
+        let (mut special, mut added) = (vec![false; len], vec![false; len]);
         for (id, token) in backend.get_added_tokens_decoder() {
             special[id as usize] = token.special;
+            added[id as usize] = true;
         }
-        let mut table = Self { bytes: Vec::new(), ends: Vec::with_capacity(len), special, rule };
+        let mut table = Self { bytes: Vec::new(), ends: Vec::with_capacity(len), special, added, rule };
         for spelling in spellings {
             table.bytes.extend(spelling.map(|token| table.rule.bytes(token)).unwrap_or_default());
             table.ends.push(table.bytes.len());
@@ -48,6 +51,10 @@ impl Vocabulary {
 
     pub(super) fn is_special(&self, id: u32) -> bool {
         self.special.get(id as usize).copied().unwrap_or(false)
+    }
+
+    pub(super) fn is_added(&self, id: u32) -> bool {
+        self.added.get(id as usize).copied().unwrap_or(false)
     }
 
     /// How many of which byte are taken off the start of a text.
