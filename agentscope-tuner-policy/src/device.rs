@@ -1,6 +1,8 @@
 //! Where numbers live: dfdx's devices, with the two copies that every device must offer.
 
-use dfdx::tensor::{Cpu, Storage};
+use dfdx::tensor::Storage;
+
+pub use dfdx::tensor::Cpu;
 
 use crate::error::{Error, Result};
 

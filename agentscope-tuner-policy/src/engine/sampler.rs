@@ -99,7 +99,9 @@ impl Sampler {
         uniform: f64,
     ) -> Result<u32> {
         self.candidates.clear();
-        let is_set = |bits: &[u32], id: u32| bits[id as usize / 32] >> (id % 32) & 1 == 1;
+        // An embedding may have more rows than the tokenizer, and so than a mask, has tokens.
+        let is_set =
+            |bits: &[u32], id: u32| bits.get(id as usize / 32).is_some_and(|word| word >> (id % 32) & 1 == 1);
         for (logit, id) in tempered.logits.iter().zip(0..) {
             if limits.allowed.is_some_and(|allowed| !is_set(allowed, id)) {
                 continue;

@@ -52,6 +52,11 @@ pub(super) fn client(spec: &ModelSpec, given: Option<SecretString>, env: &Env<'_
             let target = Target { base_ends_in: "/v1beta", ..target(key(spec, preset, given, env)?) };
             Ok(Model::new(Endpoint::new(Gemini::new(target, takes_seed)?, concurrency, retry)))
         }
+        #[cfg(feature = "embedded")]
+        Protocol::Embedded => {
+            let client = super::embedded::Embedded::from_spec(spec)?;
+            Ok(Model::new(Endpoint::new(client, Concurrency::Unlimited, retry)))
+        }
         Protocol::Cassette => Ok(Model::new(Replayed::from_spec(spec)?)),
     }
 }

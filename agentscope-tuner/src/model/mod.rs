@@ -5,6 +5,8 @@ mod assemble;
 mod build;
 mod builder;
 pub mod cassette;
+#[cfg(feature = "embedded")]
+pub mod embedded;
 pub mod endpoint;
 mod gemini;
 mod http;

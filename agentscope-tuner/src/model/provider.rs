@@ -15,6 +15,8 @@ pub(super) enum Protocol {
     Gemini,
     Scripted,
     Cassette,
+    #[cfg(feature = "embedded")]
+    Embedded,
 }
 
 /// What is known about a provider.
@@ -93,6 +95,8 @@ pub(super) const PRESETS: &[Preset] = &[
     },
     in_process("scripted", Protocol::Scripted),
     in_process("cassette", Protocol::Cassette),
+    #[cfg(feature = "embedded")]
+    in_process("embedded", Protocol::Embedded),
 ];
 
 const fn in_process(name: &'static str, protocol: Protocol) -> Preset {

@@ -1,0 +1,115 @@
+//! From a Hugging Face directory to a running model.
+
+use std::{
+    collections::HashMap,
+    ops::Deref,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
+};
+
+use policy::{
+    Params,
+    chat::{ChatTemplate, ReplyFormat},
+    checkpoint::Checkpoint,
+    config::GenerationConfig,
+    constraint::Constraints,
+    device::Cpu,
+    engine::{Engine, EngineSettings},
+    tokenizer::Tokenizer,
+};
+
+use super::{policy, refused};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    model::ModelId,
+};
+
+/// A policy that answers conversations. Cheap to clone: clones share one engine.
+#[derive(Clone)]
+pub struct Embedded {
+    pub(super) id: ModelId,
+    parts: Arc<Parts>,
+}
+
+/// What the models of one directory share.
+pub struct Parts {
+    pub(super) generation: GenerationConfig,
+    pub(super) tokenizer: Tokenizer,
+    pub(super) template: ChatTemplate,
+    pub(super) format: ReplyFormat,
+    pub(super) engine: Engine,
+    constraints: OnceLock<Constraints>,
+}
+
+/// The models that are loaded, by directory.
+static LOADED: Mutex<Option<HashMap<PathBuf, Weak<Parts>>>> = Mutex::new(None);
+
+impl Embedded {
+    /// Loads the model of a Hugging Face directory and starts its engine.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] names the file, the tensor or the setting that is wrong.
+    pub fn open(name: &str, directory: impl AsRef<Path>, settings: &EngineSettings) -> Result<Self> {
+        let directory = directory.as_ref();
+        let parts = Parts::load(directory, settings).map_err(|error| {
+            let message = format!("the embedded model `{}` cannot be loaded", directory.display());
+            Error::new(ErrorKind::Config, message).with_source(error)
+        })?;
+        Ok(Self::of(name, directory, Arc::new(parts)))
+    }
+
+    /// As [`open`](Self::open), or one that this process has loaded from there already.
+    pub(super) fn shared(name: &str, directory: &Path, settings: &EngineSettings) -> Result<Self> {
+        let key = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        let loaded = loaded.get_or_insert_default();
+        if let Some(parts) = loaded.get(&key).and_then(Weak::upgrade) {
+            return Ok(Self::of(name, directory, parts));
+        }
+        let model = Self::open(name, directory, settings)?;
+        loaded.insert(key, Arc::downgrade(&model.parts));
+        Ok(model)
+    }
+
+    fn of(name: &str, directory: &Path, parts: Arc<Parts>) -> Self {
+        let of_directory = || directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = if name.is_empty() { of_directory() } else { name.to_owned() };
+        let endpoint = directory.display().to_string();
+        Self { id: ModelId { provider: "embedded".into(), endpoint, name, key: 0 }, parts }
+    }
+}
+
+impl Deref for Embedded {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+impl Parts {
+    fn load(directory: &Path, settings: &EngineSettings) -> policy::Result<Self> {
+        let checkpoint = Checkpoint::open(directory)?;
+        let config = checkpoint.config();
+        let tokenizer = Tokenizer::open(directory, config.vocab_size)?;
+        let template = ChatTemplate::open(directory, &tokenizer)?;
+        let params = Params::new(&Cpu::default(), config, checkpoint.tensors()?)?;
+        Ok(Self {
+            generation: checkpoint.generation().clone(),
+            format: ReplyFormat::of(&tokenizer),
+            engine: Engine::new(config, &params, settings)?,
+            constraints: OnceLock::new(),
+            template,
+            tokenizer,
+        })
+    }
+
+    /// Made when the first answer needs them: it takes a pass over the vocabulary.
+    pub(super) fn constraints(&self) -> Result<&Constraints> {
+        if let Some(constraints) = self.constraints.get() {
+            return Ok(constraints);
+        }
+        let made = Constraints::new(&self.tokenizer, &self.generation.eos_token_ids).map_err(refused)?;
+        Ok(self.constraints.get_or_init(|| made))
+    }
+}

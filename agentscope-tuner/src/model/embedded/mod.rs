@@ -1,0 +1,133 @@
+//! A language model inside this process: the policy, as a chat model.
+//!
+//! ```toml
+//! [models.tiny]
+//! provider = "embedded"
+//! path = "models/tiny"      # a Hugging Face model directory
+//! ```
+
+mod answer;
+mod forced;
+mod guide;
+mod load;
+mod messages;
+mod sampling;
+mod stops;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use agentscope_tuner_policy as policy;
+use futures_util::{StreamExt as _, future::BoxFuture};
+use policy::engine::{EngineSettings, Request};
+
+pub use self::load::Embedded;
+use self::{answer::Answer, forced::Forced};
+use super::{ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, ModelId, ModelSpec, ToolChoice};
+use crate::error::{Error, ErrorKind, ModelFailure, Result};
+
+impl Embedded {
+    /// The model of a table with `provider = "embedded"`; tables that name one directory share one engine.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] names what is wrong with the directory.
+    pub fn from_spec(spec: &ModelSpec) -> Result<Self> {
+        let Some(path) = &spec.path else {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "path is missing: write the Hugging Face directory of the embedded model",
+            ));
+        };
+        let settings = match spec.concurrency {
+            Some(most) => EngineSettings {
+                max_sequences: most,
+                max_rows: EngineSettings::default().max_rows.max(most),
+                ..EngineSettings::default()
+            },
+            None => EngineSettings::default(),
+        };
+        Self::shared(&spec.name, path, &settings)
+    }
+
+    /// Renders the conversation and hands it to the engine.
+    fn begin(&self, request: &ChatRequest) -> Result<Answer> {
+        sampling::check(&request.sampling)?;
+        let offered = request.tool_choice != ToolChoice::None && !request.tools.is_empty();
+        let tools = if offered { &request.tools[..] } else { &[] };
+        let rendered = messages::render(&self.template, request, tools)?;
+        let forced = Forced::of(request, self.format)?.map(|forced| forced.after(&rendered));
+        let prompt = format!("{rendered}{}", forced.as_ref().map_or("", |forced| &forced.opening));
+        let prompt = self.tokenizer.encode_chat(&prompt).map_err(refused)?;
+        let stops = stops::Stops::new(&request.sampling.stop);
+        let guide = guide::guide(self, forced.as_ref(), stops.clone())?;
+        let room = self.engine.context().saturating_sub(prompt.len()).max(1);
+        let ticket = self.engine.submit(Request {
+            sampling: sampling::of(&request.sampling, &self.generation),
+            max_tokens: request.sampling.max_tokens.map_or(room, |most| (most as usize).min(room)),
+            stop_tokens: self.generation.eos_token_ids.clone(),
+            top_log_probs: request.logprobs.map_or(0, usize::from),
+            guide,
+            prompt: prompt.clone(),
+        });
+        let ticket = ticket.map_err(refused)?;
+        Ok(Answer::new(self, request, (prompt, &rendered), forced.as_ref(), stops, ticket))
+    }
+
+    /// Whether special tokens in an answer mean nothing: the Hermes format spells its tags as text.
+    fn hides_special(&self) -> bool {
+        self.format == policy::chat::ReplyFormat::Hermes
+    }
+}
+
+impl ChatModel for Embedded {
+    fn id(&self) -> &ModelId {
+        &self.id
+    }
+
+    fn chat<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatResponse>> {
+        Box::pin(async move {
+            let mut answer = self.begin(request)?;
+            loop {
+                if let Some(ChatEvent::Done(response)) = answer.next().await? {
+                    return Ok(*response);
+                }
+            }
+        })
+    }
+
+    fn stream<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatStream>> {
+        Box::pin(async move {
+            let answer = self.begin(request)?;
+            let events = futures_util::stream::unfold(Some(answer), |answer| async move {
+                let mut answer = answer?;
+                match answer.next().await {
+                    Ok(None) => None,
+                    Ok(Some(done @ ChatEvent::Done(_))) => Some((Ok(done), None)),
+                    Ok(Some(event)) => Some((Ok(event), Some(answer))),
+                    Err(error) => Some((Err(error), None)),
+                }
+            });
+            Ok(events.boxed())
+        })
+    }
+
+    fn takes_seed(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedded").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// What a failure of the policy means to the caller of a model.
+fn refused(error: policy::Error) -> Error {
+    let failure = match error.kind() {
+        policy::ErrorKind::Request | policy::ErrorKind::Tokenizer => ModelFailure::Request,
+        _ => ModelFailure::Server,
+    };
+    Error::new(ErrorKind::Model(failure), error.to_string()).with_source(error)
+}
