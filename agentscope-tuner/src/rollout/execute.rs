@@ -138,10 +138,10 @@ impl Rollout<'_> {
         produced: Produced,
         workflow_scope: &Scope,
     ) -> Result<()> {
-        record.metrics.extend(produced.metrics.clone());
-        record.response = produced.json.clone();
         let Some(judge) = &self.stage.judge else {
             settle_unjudged(record, produced.reward);
+            record.metrics.extend(produced.metrics);
+            record.response = produced.json;
             return Ok(());
         };
         let scope = self.scope(Allowance::default());
@@ -152,7 +152,10 @@ impl Rollout<'_> {
             let context = self.context(binding, &scope).meter(meter).worked(worked).build();
             run_member(member, self.judged(member, &task, &produced), context)
         });
-        let result = within(self.stage.limits.time, &scope, try_join_all(members)).await;
+        let rewards = try_join_all(members);
+        record.metrics.extend(produced.metrics);
+        record.response = produced.json;
+        let result = within(self.stage.limits.time, &scope, rewards).await;
         let result = result.unwrap_or_else(|time| {
             Err(Error::new(ErrorKind::Judge, format!("it took longer than {time:?}")))
         });
