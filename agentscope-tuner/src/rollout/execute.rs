@@ -64,7 +64,9 @@ impl Stage {
             task = job.task.id,
             attempt = job.attempt,
         );
-        let rollout = Rollout { stage: self, job, bindings, span: span.clone() };
+        let ids = [job.task.id.as_bytes(), &job.attempt.to_le_bytes()];
+        let seed = seed::draw(self.seed, "rollout", ids);
+        let rollout = Rollout { stage: self, job, bindings, seed, span: span.clone() };
         rollout.run().instrument(span).await
     }
 }
@@ -73,6 +75,8 @@ struct Rollout<'a> {
     stage: &'a Stage,
     job: &'a Job,
     bindings: &'a Bindings,
+    /// Of every random choice in it.
+    seed: u64,
     span: tracing::Span,
 }
 
@@ -94,16 +98,22 @@ impl Rollout<'_> {
         let worked = started.elapsed().saturating_sub(scope.waited());
 
         let mut record = self.record(&scope, worked);
-        match ended {
-            Ended::Produced(produced) => self.judge(&mut record, task, produced, &scope).await?,
-            Ended::Failed(status, error) => (record.status, record.error) = (status, Some(error)),
+        let produced = match ended {
+            Ended::Produced(produced) => Some(produced),
+            Ended::Failed(status, error) => {
+                (record.status, record.error) = (status, Some(error));
+                None
+            }
             Ended::Cut(limit, error) => {
                 record.limit = Some(limit);
-                match self.as_it_stands(&record).await? {
-                    Some(produced) => self.judge(&mut record, task, produced, &scope).await?,
-                    None => record.error = Some(error),
-                }
+                // Boxed, so that rollouts that nothing cuts need no room for it.
+                let produced = Box::pin(self.as_it_stands(&record)).await?;
+                record.error = produced.is_none().then_some(error);
+                produced
             }
+        };
+        if let Some(produced) = produced {
+            self.judge(&mut record, task, produced, &scope).await?;
         }
         Ok(record)
     }
@@ -211,9 +221,7 @@ impl Rollout<'_> {
     }
 
     fn scope(&self, allowance: Allowance) -> Arc<Scope> {
-        let Job { task, attempt, .. } = self.job;
-        let seed = seed::draw(self.stage.seed, "rollout", [task.id.as_bytes(), &attempt.to_le_bytes()]);
-        Scope::new(*attempt, seed, Budget::new(Owner::Rollout, allowance, Spent::default()))
+        Scope::new(self.job.attempt, self.seed, Budget::new(Owner::Rollout, allowance, Spent::default()))
     }
 
     fn context(&self, binding: &Binding, scope: &Arc<Scope>) -> ContextBuilder {

@@ -11,7 +11,10 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::time::Instant;
 
 use super::call::Scope;
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    text::panic_message,
+};
 
 /// Runs what `start` makes; a panic in either becomes an error that carries its message.
 pub(super) async fn guarded<T>(start: impl FnOnce() -> BoxFuture<'static, Result<T>>) -> Result<T> {
@@ -21,11 +24,7 @@ pub(super) async fn guarded<T>(start: impl FnOnce() -> BoxFuture<'static, Result
 }
 
 fn panicked(payload: Box<dyn Any + Send>) -> Error {
-    let message = payload
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| payload.downcast_ref::<&str>().copied())
-        .unwrap_or("without a message");
+    let message = panic_message(&*payload).unwrap_or("without a message");
     Error::new(ErrorKind::Workflow, format!("panicked: {message}"))
 }
 

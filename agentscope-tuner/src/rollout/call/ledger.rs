@@ -62,7 +62,7 @@ impl Ledger {
     pub(super) async fn answer(
         &self,
         key: Key,
-        prepared: Prepared<'_>,
+        prepared: &mut Prepared<'_>,
         model: &Arc<PricedModel>,
         waits: &Waits,
         pieces: Option<&Pieces>,
@@ -94,7 +94,7 @@ impl Ledger {
     async fn pay(
         &self,
         key: Key,
-        prepared: Prepared<'_>,
+        prepared: &mut Prepared<'_>,
         model: &Arc<PricedModel>,
         waits: &Waits,
         pieces: Option<&Pieces>,
@@ -121,7 +121,7 @@ impl Ledger {
     fn keep(
         &self,
         key: Key,
-        prepared: Prepared<'_>,
+        prepared: &mut Prepared<'_>,
         model: &PricedModel,
         response: &ChatResponse,
         spent: Spent,
@@ -130,7 +130,8 @@ impl Ledger {
             Error::new(ErrorKind::Store, "an answer cannot be written as JSON").with_source(error)
         })?;
         let model = model.model.id().to_string();
-        self.store.put_call(CallRow { key, model, request: prepared.json, response: written, spent })?;
+        let request = std::mem::take(&mut prepared.json);
+        self.store.put_call(CallRow { key, model, request, response: written, spent })?;
         self.cache.stored(key);
         Ok(())
     }

@@ -62,7 +62,7 @@ impl Metered {
 
         let reservation = scope.budget.reserve(bound).await?;
         let place = scope.begin(CallRef { slot: Arc::clone(&self.slot), key });
-        let result = ledger.answer(key, prepared, model, &scope.waits, pieces).await;
+        let result = ledger.answer(key, &mut prepared, model, &scope.waits, pieces).await;
         scope.end(place, result.as_ref().map(drop));
         self.account(reservation, result)
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// How long a group gathers, and how many end it early: bounds what a kill can take.
-const GATHER: Duration = Duration::from_millis(10);
+const GATHER: Duration = Duration::from_millis(20);
 const GROUP: usize = 1024;
 
 /// A queue with one reader, which is woken once a group and not for each item.
