@@ -162,6 +162,13 @@ pub fn processor_time() -> Duration {
     Duration::from_millis(10 * ticks)
 }
 
+/// The most memory that this process ever held, as Linux counts it.
+pub fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.map_or("unknown on this system".to_owned(), |size| size.trim().to_owned())
+}
+
 fn new_engine(base_url: &str, concurrency: usize, directory: &tempfile::TempDir) -> Engine {
     let spec = ModelSpec {
         base_url: Some(base_url.to_owned()),

@@ -1,6 +1,6 @@
 //! One rollout: workflow, then judge, then a record of how it went.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
 use serde_json::Value;
@@ -119,7 +119,7 @@ impl Rollout<'_> {
     }
 
     async fn workflow(&self, task: Erased, context: Context, scope: &Scope) -> Result<Ended> {
-        let run = guarded(|| (self.stage.workflow.run)(task, context.clone()));
+        let run = pin!(guarded(|| (self.stage.workflow.run)(task, context.clone())));
         let error = match within(self.stage.limits.time, scope, run).await {
             Err(time) => {
                 return Ok(Ended::Cut(Limit::Time, format!("the rollout took longer than {time:?}")));
@@ -162,7 +162,7 @@ impl Rollout<'_> {
             let context = self.context(binding, &scope).meter(meter).worked(worked).build();
             run_member(member, self.judged(member, &task, &produced), context)
         });
-        let rewards = try_join_all(members);
+        let rewards = pin!(try_join_all(members));
         record.metrics.extend(produced.metrics);
         record.response = produced.json;
         let result = within(self.stage.limits.time, &scope, rewards).await;

@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     time::Duration,
 };
 
@@ -31,15 +32,14 @@ fn panicked(payload: Box<dyn Any + Send>) -> Error {
 /// Waits for `future` while the calls of `scope` have worked no longer than `limit`.
 ///
 /// # Errors
-/// The limit, once it is reached; `future` is dropped then.
+/// The limit, once it is reached; `future` is to be dropped then.
 pub(super) async fn within<T>(
     limit: Option<Duration>,
     scope: &Scope,
-    future: impl Future<Output = T>,
+    mut future: Pin<&mut impl Future<Output = T>>,
 ) -> Result<T, Duration> {
     let Some(limit) = limit else { return Ok(future.await) };
     let started = Instant::now();
-    let mut future = std::pin::pin!(future);
     loop {
         let waited = scope.waited();
         let left = (limit + waited).saturating_sub(started.elapsed());
@@ -54,6 +54,8 @@ pub(super) async fn within<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
     use crate::{
         model::{
@@ -78,7 +80,7 @@ mod tests {
         let scope = Scope::new(0, 0, Budget::new(Owner::Rollout, Allowance::default(), Spent::default()));
         let limit = Some(Duration::from_secs(20));
         let work = || tokio::time::sleep(Duration::from_secs(60));
-        assert!(within(limit, &scope, work()).await.is_err());
+        assert!(within(limit, &scope, pin!(work())).await.is_err());
 
         // The second of two calls at an endpoint that takes one at a time waits for the first.
         let slow = Scripted::rules("slow", [Rule { latency_ms: 15_000, ..Rule::otherwise("done") }]).unwrap();
@@ -89,7 +91,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         let log = AttemptLog::new(scope.waits().clone());
-        within(limit, &scope, log.watch(model.ask("second"))).await.unwrap().unwrap();
+        within(limit, &scope, pin!(log.watch(model.ask("second")))).await.unwrap().unwrap();
         first.await.unwrap().unwrap();
         assert_eq!(scope.waited(), Duration::from_secs(15));
     }

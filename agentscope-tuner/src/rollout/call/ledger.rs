@@ -107,9 +107,9 @@ impl Ledger {
         let mut payment = Payment::of(account, waits);
         let client = model.model.client();
         let response = match pieces {
-            None => payment.watch(client.chat(&prepared.request)).await?,
+            None => payment.watch(client.chat(prepared.request())).await?,
             Some(pieces) => {
-                payment.watch(Box::pin(whole(client.as_ref(), &prepared.request, pieces))).await?
+                payment.watch(Box::pin(whole(client.as_ref(), prepared.request(), pieces))).await?
             }
         };
         let spent = spent_on(&response, model.price.as_ref());

@@ -68,7 +68,7 @@ impl Metered {
     }
 
     fn fill_seed(&self, prepared: &mut Prepared<'_>, nth: u32) -> Result<()> {
-        let wanted = prepared.request.sampling.seed.is_none() && self.model.model.client().takes_seed();
+        let wanted = prepared.request().sampling.seed.is_none() && self.model.model.client().takes_seed();
         if !wanted {
             return Ok(());
         }
