@@ -1,6 +1,6 @@
 //! The code of `#[tool]`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Ident, ReturnType, Type, spanned::Spanned};
 
@@ -12,10 +12,10 @@ use crate::{
 /// Implements `FunctionTool`.
 pub(crate) fn implementation(component: &Component, private: Private) -> TokenStream {
     let name = component.ident();
-    let (arguments, meta, run) =
-        (arguments(component, private), meta(component, private), run(component, private));
+    let (declared, arguments) = (declared(component, private), arguments(component, private));
+    let (meta, run) = (meta(component, private), run(component, private));
     quote! {
-        #arguments
+        #declared
 
         #[automatically_derived]
         impl #private::FunctionTool for #name {
@@ -23,7 +23,7 @@ pub(crate) fn implementation(component: &Component, private: Private) -> TokenSt
                 meta: #meta,
                 parameters: || {
                     static __SCHEMA: #private::std::sync::LazyLock<#private::serde_json::Value> =
-                        #private::std::sync::LazyLock::new(#private::arguments_schema::<__Arguments>);
+                        #private::std::sync::LazyLock::new(#private::arguments_schema::<#arguments>);
                     #private::std::clone::Clone::clone(&*__SCHEMA)
                 },
                 call: #run,
@@ -32,11 +32,12 @@ pub(crate) fn implementation(component: &Component, private: Private) -> TokenSt
     }
 }
 
-/// A struct of the arguments, which reads them and describes itself to the model.
-fn arguments(component: &Component, private: Private) -> TokenStream {
-    let fields = component.parameters.iter().filter_map(|parameter| {
-        let (name, ty) = (parameter.ident()?, parameter.owned().ty(private));
-        let docs = &parameter.doc.0;
+/// A struct of the arguments, which reads them and describes itself to the model. Generic over their types, so that one
+/// that cannot be read is reported where the struct is used, and not by each line of the derives.
+fn declared(component: &Component, private: Private) -> TokenStream {
+    let names: Vec<_> = generics(component).collect();
+    let fields = component.parameters.iter().zip(&names).filter_map(|(parameter, ty)| {
+        let (name, docs) = (parameter.ident()?, &parameter.doc.0);
         Some(quote!(#(#[doc = #docs])* #name: #ty))
     });
     quote! {
@@ -47,12 +48,24 @@ fn arguments(component: &Component, private: Private) -> TokenStream {
         #[derive(#private::serde::Deserialize, #private::schemars::JsonSchema)]
         #[serde(crate = "__tuner::serde", deny_unknown_fields)]
         #[schemars(crate = "__tuner::schemars")]
-        struct __Arguments { #(#fields),* }
+        struct __Arguments<#(#names),*> { #(#fields),* }
     }
 }
 
+/// The struct with the types of the arguments, standing where these do, to be blamed for them.
+fn arguments(component: &Component, private: Private) -> TokenStream {
+    let types: Vec<_> = component.parameters.iter().map(|parameter| parameter.owned().ty(private)).collect();
+    let [first, last] = [types.first(), types.last()].map(|ty| ty.map_or(Span::call_site(), Spanned::span));
+    let (open, close) = (quote_spanned!(first=> __Arguments<), quote_spanned!(last=> >));
+    quote!(#open #(#types),* #close)
+}
+
+fn generics(component: &Component) -> impl Iterator<Item = Ident> {
+    (0..component.parameters.len()).map(|index| Ident::new(&format!("T{index}"), Span::call_site()))
+}
+
 fn run(component: &Component, private: Private) -> TokenStream {
-    let name = component.ident();
+    let (name, types) = (component.ident(), arguments(component, private));
     let [input, arguments] = ["input", "arguments"].map(local);
     let passed = component.parameters.iter().filter_map(|parameter| {
         let field = parameter.ident()?;
@@ -71,7 +84,7 @@ fn run(component: &Component, private: Private) -> TokenStream {
     let private = private.at(name.span());
     quote_spanned! {name.span()=>
         |#input| #private::std::boxed::Box::pin(async move {
-            let #arguments = #private::parse_arguments::<__Arguments>(&#input)?;
+            let #arguments = #private::parse_arguments::<#types>(&#input)?;
             let #output = #call;
             #answer
         })

@@ -25,6 +25,14 @@ const CASES: [Case; 2] = [
 
 const PAIRS: usize = 7;
 
+/// One side of a pair.
+struct Side {
+    /// Calls a second.
+    rate: f64,
+    /// Processor time of this process, a call; other work on the machine hardly changes it.
+    micros: f64,
+}
+
 fn main() {
     support::serve_if_asked();
     let runtime = Runtime::new().expect("a runtime");
@@ -56,20 +64,28 @@ fn time(criterion: &mut Criterion, runtime: &Runtime, case: &Case, base_url: &st
 
 fn pairs(runtime: &Runtime, case: &Case, base_url: &str) {
     let Case { name, concurrency, calls, .. } = *case;
-    let mut rows: Vec<(f64, f64)> = (0..PAIRS)
+    let side = |run: &dyn Fn() -> Duration| {
+        let before = support::processor_time();
+        let took = run().as_secs_f64();
+        let processor = support::processor_time().saturating_sub(before).as_secs_f64();
+        Side { rate: calls as f64 / took, micros: 1e6 * processor / calls as f64 }
+    };
+    let mut rows: Vec<(Side, Side)> = (0..PAIRS)
         .map(|_| {
-            let rate = |took: Duration| calls as f64 / took.as_secs_f64();
-            let bare = rate(runtime.block_on(support::bare(base_url, calls, concurrency)));
-            (bare, rate(runtime.block_on(support::engine(base_url, calls, concurrency))))
+            let bare = side(&|| runtime.block_on(support::bare(base_url, calls, concurrency)));
+            (bare, side(&|| runtime.block_on(support::engine(base_url, calls, concurrency))))
         })
         .collect();
-    let mut median = |of: fn(&(f64, f64)) -> f64| {
+    let mut median = |of: fn(&(Side, Side)) -> f64| {
         rows.sort_by(|one, other| of(one).total_cmp(&of(other)));
         of(&rows[PAIRS / 2])
     };
-    let (bare, engine, ratio) = (median(|row| row.0), median(|row| row.1), median(|row| row.1 / row.0));
     println!(
-        "{name}: bare {bare:.0}/s, engine {engine:.0}/s, ratio {:.1} % (medians of {PAIRS} pairs)",
-        100.0 * ratio
+        "{name}: bare {:.0}/s, engine {:.0}/s, ratio {:.1} %; processor time a call {:.0} and {:.0} µs (medians of {PAIRS} pairs)",
+        median(|row| row.0.rate),
+        median(|row| row.1.rate),
+        100.0 * median(|row| row.1.rate / row.0.rate),
+        median(|row| row.0.micros),
+        median(|row| row.1.micros),
     );
 }

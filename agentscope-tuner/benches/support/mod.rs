@@ -153,6 +153,22 @@ pub async fn engine(base_url: &str, calls: usize, concurrency: usize) -> Duratio
     took
 }
 
+/// Time that this process has spent on processors; zero where the system does not say.
+pub fn processor_time() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Fields 14 and 15, counted behind the program's name; a tick is 10 ms on Linux.
+    let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields).split(' ');
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(10 * ticks)
+}
+
+/// The most memory that this process ever held, as Linux counts it.
+pub fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.map_or("unknown on this system".to_owned(), |size| size.trim().to_owned())
+}
+
 fn new_engine(base_url: &str, concurrency: usize, directory: &tempfile::TempDir) -> Engine {
     let spec = ModelSpec {
         base_url: Some(base_url.to_owned()),

@@ -1,6 +1,6 @@
 //! What an agent can call.
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use schemars::{JsonSchema, generate::SchemaSettings};
@@ -112,11 +112,19 @@ pub fn arguments_schema<T: JsonSchema>() -> Value {
     schema.to_value()
 }
 
-/// The answer of a tool that returned `value`: a string as it is, anything else as JSON.
+/// The answer of a tool that returned `value`: blocks and strings as they are, anything else as JSON.
 ///
 /// # Errors
 /// [`ErrorKind::Tool`] when `value` cannot be written as JSON.
-pub fn tool_output<T: Serialize>(value: T) -> Result<ToolOutput> {
+pub fn tool_output<T: Serialize + 'static>(value: T) -> Result<ToolOutput> {
+    let mut value = Some(value);
+    let erased = &mut value as &mut dyn Any;
+    if let Some(blocks) = erased.downcast_mut::<Option<ToolOutput>>() {
+        return Ok(blocks.take().unwrap_or_default());
+    }
+    if let Some(block) = erased.downcast_mut::<Option<Block>>() {
+        return Ok(block.take().into_iter().collect());
+    }
     let json = serde_json::to_value(&value)
         .map_err(|error| Error::new(ErrorKind::Tool, "the tool's answer is not JSON").with_source(error))?;
     let text = match json {
@@ -132,7 +140,9 @@ pub fn tool_output<T: Serialize>(value: T) -> Result<ToolOutput> {
 ///
 /// # Errors
 /// [`ErrorKind::Tool`] with the tool's own message.
-pub fn try_tool_output<T: Serialize, E: Into<BoxError>>(result: Result<T, E>) -> Result<ToolOutput> {
+pub fn try_tool_output<T: Serialize + 'static, E: Into<BoxError>>(
+    result: Result<T, E>,
+) -> Result<ToolOutput> {
     match result {
         Ok(value) => tool_output(value),
         Err(error) => {
@@ -145,6 +155,7 @@ pub fn try_tool_output<T: Serialize, E: Into<BoxError>>(result: Result<T, E>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::MediaSource;
     use serde_json::json;
 
     #[test]
@@ -167,6 +178,14 @@ mod tests {
         assert_eq!(tool_output(json!([1])).unwrap(), [Block::text("[1]")]);
         assert_eq!(tool_output(()).unwrap(), [Block::text("done")]);
         assert_eq!(tool_output(None::<u8>).unwrap(), [Block::text("null")]);
+    }
+
+    #[test]
+    fn blocks_reach_the_model_as_they_are() {
+        let source = MediaSource::Url { url: "http://127.0.0.1/a.png".into() };
+        let blocks = vec![Block::text("a picture"), Block::Image { source }];
+        assert_eq!(tool_output(blocks.clone()).unwrap(), blocks);
+        assert_eq!(try_tool_output::<_, String>(Ok(blocks[1].clone())).unwrap(), blocks[1..]);
     }
 
     #[test]

@@ -58,7 +58,7 @@ fn candidates(registry: &Registry, config: &Config, session: &Session<'_>) -> Re
     command.strategy(registry, config, session).map(|(_, candidates)| candidates)
 }
 
-fn dry_run(engine: &Engine, candidates: &[Candidate], task: &Arc<Task>) -> Result<Vec<Record>> {
+fn dry_run(engine: &Engine, candidates: &[Candidate], task: &Arc<Task>) -> Result<Vec<Arc<Record>>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let candidates: Vec<_> = candidates.iter().cloned().map(Arc::new).collect();
     let jobs = Job::grid(&candidates, std::slice::from_ref(task), 1);
@@ -70,7 +70,7 @@ fn dry_run(engine: &Engine, candidates: &[Candidate], task: &Arc<Task>) -> Resul
 }
 
 /// What one pass over all rows takes, going by one row whose answers were empty.
-fn estimate(records: &[Record], rows: usize) {
+fn estimate(records: &[Arc<Record>], rows: usize) {
     let mut spent = Spent::default();
     for record in records {
         spent += record.spent;

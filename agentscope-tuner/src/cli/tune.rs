@@ -202,7 +202,7 @@ impl<'a> Drive<'a> {
 
     /// Runs the strategy; meanwhile shows the progress, and stops on Ctrl-C or when the time is up.
     async fn watched(&self, engine: &Engine, stop: &CancellationToken) -> Result<Outcome> {
-        let time = self.config.file.budget.time.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let time = self.config.file.budget.time();
         let outcome = tokio::select! {
             outcome = self.strategy.run(engine, &self.tasks) => outcome,
             never = progress::show(engine) => match never {},

@@ -1,12 +1,13 @@
 //! The tables of `tuner.toml`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::ModelSpec,
+    model::{ModelSpec, Usd},
+    rollout::Allowance,
     strategy::selection::Objective,
 };
 
@@ -30,10 +31,12 @@ pub struct File {
     pub slots: BTreeMap<String, toml::Table>,
     /// `[strategy.…]`.
     pub strategy: StrategyTable,
-    /// `[limits]`: what one rollout may use.
-    pub limits: LimitsTable,
-    /// `[budget]`: what the run may spend.
-    pub budget: BudgetTable,
+    /// `[limits]`: what one rollout may use, after which it is judged as it stands. Its time is 300 seconds when unset;
+    /// waiting for a free place at an endpoint is not counted.
+    pub limits: BoundsTable,
+    /// `[budget]`: what the run may spend in all its sessions together, reserved before each call and never exceeded. Its
+    /// time is that of one session.
+    pub budget: BoundsTable,
     /// `[run]`.
     pub run: RunTable,
 }
@@ -129,11 +132,11 @@ pub struct CandidateTable {
     pub slots: BTreeMap<String, toml::Table>,
 }
 
-/// `[limits]`: what one rollout may use. A rollout that reaches a limit is judged as it stands.
+/// `[limits]` and `[budget]`: the most that may be used.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
-pub struct LimitsTable {
-    /// Seconds of work, above 0; 300 when unset. Waiting for a free place at an endpoint is not counted.
+pub struct BoundsTable {
+    /// Seconds, above 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time: Option<f64>,
     /// Model calls.
@@ -147,22 +150,16 @@ pub struct LimitsTable {
     pub usd: Option<f64>,
 }
 
-/// `[budget]`: what a run may spend in all its sessions together. Reserved before each call, never exceeded.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", default)]
-pub struct BudgetTable {
-    /// Model calls.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub calls: Option<u64>,
-    /// Tokens, input and output together.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tokens: Option<u64>,
-    /// US dollars.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub usd: Option<f64>,
-    /// Seconds of one session, above 0.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub time: Option<f64>,
+impl BoundsTable {
+    /// Calls, tokens and money.
+    pub fn allowance(&self) -> Allowance {
+        Allowance { calls: self.calls, tokens: self.tokens, usd: self.usd.map(Usd::new) }
+    }
+
+    /// The time, where it is set.
+    pub fn time(&self) -> Option<Duration> {
+        self.time.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+    }
 }
 
 /// `[run]`: how the engine works.

@@ -15,8 +15,7 @@ use std::{
 };
 
 pub use file::{
-    BudgetTable, CandidateTable, DatasetTable, DatasetsTable, File, LimitsTable, RunTable, SelectTable,
-    StrategyTable,
+    BoundsTable, CandidateTable, DatasetTable, DatasetsTable, File, RunTable, SelectTable, StrategyTable,
 };
 pub use overrides::Override;
 

@@ -3,10 +3,12 @@
 use super::{
     Dataset, TRAIN,
     layout::SplitFiles,
-    source,
     split::{Slice, SplitExpression},
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    text,
+};
 
 impl Dataset {
     /// What to read, with `all` and the default spelt out.
@@ -54,7 +56,8 @@ impl Dataset {
 /// The split of `slice`, or an error that names the splits there are.
 pub(super) fn find<'a>(name: &str, splits: &'a [SplitFiles], slice: &Slice) -> Result<&'a SplitFiles> {
     splits.iter().find(|split| split.name == slice.split).ok_or_else(|| {
-        let near = source::most_like(&slice.split, splits.iter().map(|split| split.name.clone()));
+        let known: Vec<_> = splits.iter().map(|split| split.name.as_str()).collect();
+        let near = text::nearest(&slice.split, &known);
         let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
         let message = format!("`{name}` has no split `{}`; {near}there is {}", slice.split, names(splits));
         Error::new(ErrorKind::Dataset, message)

@@ -6,9 +6,9 @@
 use std::collections::BinaryHeap;
 
 use super::row::Row;
-use crate::error::Result;
+use crate::{error::Result, seed::draw};
 
-const PURPOSE: &[u8] = b"dataset.shuffle";
+const PURPOSE: &str = "dataset.shuffle";
 
 /// The first `limit` rows of the shuffled order (all, if `None`). One pass; holds at most `limit + 1` rows.
 pub(super) fn shuffled(
@@ -19,7 +19,8 @@ pub(super) fn shuffled(
     let mut kept = BinaryHeap::new();
     for (arrival, row) in rows.enumerate() {
         let row = row?;
-        kept.push(Keyed { key: (key(seed, &row.id), arrival), row });
+        let key = (draw(seed, PURPOSE, [row.id.as_bytes()]), arrival);
+        kept.push(Keyed { key, row });
         if limit.is_some_and(|limit| kept.len() > limit) {
             kept.pop();
         }
@@ -27,16 +28,8 @@ pub(super) fn shuffled(
     Ok(kept.into_sorted_vec().into_iter().map(|keyed| keyed.row).collect())
 }
 
-fn key(seed: u64, id: &str) -> [u8; 16] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&seed.to_le_bytes()).update(PURPOSE).update(id.as_bytes());
-    let mut key = [0; 16];
-    hasher.finalize_xof().fill(&mut key);
-    key
-}
-
 struct Keyed {
-    key: ([u8; 16], usize),
+    key: (u64, usize),
     row: Row,
 }
 

@@ -9,7 +9,10 @@ use std::{
 use serde_json::Value;
 
 use super::{front_matter::FrontMatter, hub};
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    text,
+};
 
 /// What [`Dataset::open`](super::Dataset::open) was given.
 #[derive(Clone, Debug)]
@@ -146,11 +149,7 @@ fn nearest(given: &Path) -> Option<PathBuf> {
         .find(|(parent, _)| parent.as_os_str().is_empty() || parent.is_dir())?;
     let listed = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     let names = fs::read_dir(listed).ok()?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    most_like(wanted, names).map(|name| parent.join(name))
-}
-
-/// The candidate most like `wanted`, if any is like it at all.
-pub(super) fn most_like(wanted: &str, candidates: impl IntoIterator<Item = String>) -> Option<String> {
-    let scored = candidates.into_iter().map(|name| (strsim::jaro_winkler(wanted, &name), name));
-    scored.filter(|(score, _)| *score > 0.75).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+    let names: Vec<_> = names.collect();
+    let known: Vec<_> = names.iter().map(String::as_str).collect();
+    text::nearest(wanted, &known).map(|name| parent.join(name))
 }

@@ -135,10 +135,8 @@ impl Model {
     /// # Errors
     /// [`ErrorKind::Model`] when the endpoint fails, [`ErrorKind::Limit`] when a limit or budget is reached.
     pub async fn chat(&self, request: &ChatRequest) -> Result<ChatResponse> {
-        match request.filled(&self.sampling) {
-            Some(filled) => self.client.chat(&filled).await,
-            None => self.client.chat(request).await,
-        }
+        let filled = request.filled(&self.sampling);
+        self.client.chat(filled.as_deref().unwrap_or(request)).await
     }
 
     /// Answers `request` piece by piece.
@@ -146,10 +144,8 @@ impl Model {
     /// # Errors
     /// As [`chat`](Self::chat), at the start or in the middle of the stream.
     pub async fn stream(&self, request: &ChatRequest) -> Result<ChatStream> {
-        match request.filled(&self.sampling) {
-            Some(filled) => self.client.stream(&filled).await,
-            None => self.client.stream(request).await,
-        }
+        let filled = request.filled(&self.sampling);
+        self.client.stream(filled.as_deref().unwrap_or(request)).await
     }
 
     /// Asks one question and returns the text of the answer.
@@ -184,9 +180,16 @@ impl<M: ChatModel> From<M> for Model {
     }
 }
 
-/// Tool calls in a conversation: where numbering goes on for providers that give calls no id.
-fn calls_in(messages: &[Msg]) -> usize {
-    messages.iter().map(|msg| msg.tool_uses().count()).sum()
+/// The id of the call of this number, for providers that give calls none.
+fn call_id(number: usize) -> String {
+    format!("call_{number}")
+}
+
+/// The first number whose [`call_id`], like those of all numbers after it, no call of the conversation has.
+fn next_call(messages: &[Msg]) -> usize {
+    let calls = messages.iter().flat_map(Msg::tool_uses);
+    let numbers = calls.filter_map(|call| call.id.strip_prefix("call_")?.parse::<usize>().ok());
+    numbers.max().map_or(0, |last| last.saturating_add(1))
 }
 
 /// Reads a structured answer, naming the field that does not fit.
@@ -212,6 +215,19 @@ fn unfenced(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::{Block, Role, ToolUse};
+
+    #[test]
+    fn calls_without_an_id_get_one_that_no_other_call_of_the_conversation_has() {
+        let call = |id: &str| {
+            let call = ToolUse { id: id.to_owned(), name: "add".into(), input: serde_json::Value::Null };
+            Msg::new(Role::Assistant, vec![Block::ToolUse(call)])
+        };
+        assert_eq!(next_call(&[]), 0);
+        // Of a longer conversation, of which the beginning was forgotten; then from an endpoint that gives ids.
+        let messages = [call("call_7"), Msg::user("and?"), call("call_abc"), call("toolu_9")];
+        assert_eq!(call_id(next_call(&messages)), "call_8");
+    }
 
     #[test]
     fn a_fence_around_a_structured_answer_is_removed() {

@@ -174,12 +174,12 @@ impl ChatRequest {
     }
 
     /// A copy with `sampling` where this request leaves settings open; `None` when that changes nothing.
-    pub(crate) fn filled(&self, sampling: &Sampling) -> Option<Self> {
+    pub(crate) fn filled(&self, sampling: &Sampling) -> Option<Box<Self>> {
         if *sampling == Sampling::default() {
             return None;
         }
         let filled = self.sampling.clone().or(sampling);
-        (filled != self.sampling).then(|| Self { sampling: filled, ..self.clone() })
+        (filled != self.sampling).then(|| Box::new(Self { sampling: filled, ..self.clone() }))
     }
 }
 

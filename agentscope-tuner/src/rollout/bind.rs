@@ -68,7 +68,7 @@ impl Binding {
         scope: &Arc<Scope>,
         ledger: &Arc<Ledger>,
     ) -> ContextBuilder {
-        let context = context.component(self.component.as_ref());
+        let context = context.component(Arc::clone(&self.component));
         self.slots.iter().fold(context, |context, (slot, value)| match value {
             Resolved::Model { model, sampling } => {
                 let metered = Metered {
@@ -77,11 +77,11 @@ impl Binding {
                     scope: Arc::clone(scope),
                     ledger: Arc::clone(ledger),
                 };
-                context.slot(slot.as_ref(), Model::new(metered).with_shared_sampling(Arc::clone(sampling)))
+                context.slot(Arc::clone(slot), Model::new(metered).with_shared_sampling(Arc::clone(sampling)))
             }
-            Resolved::Prompt(text) => context.slot(slot.as_ref(), Arc::clone(text)),
-            Resolved::Demos(demos) => context.slot(slot.as_ref(), demos.clone()),
-            Resolved::Value(value) => context.slot(slot.as_ref(), Arc::clone(value)),
+            Resolved::Prompt(text) => context.slot(Arc::clone(slot), Arc::clone(text)),
+            Resolved::Demos(demos) => context.slot(Arc::clone(slot), demos.clone()),
+            Resolved::Value(value) => context.slot(Arc::clone(slot), Arc::clone(value)),
         })
     }
 

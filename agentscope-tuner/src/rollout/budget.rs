@@ -104,16 +104,32 @@ impl Budget {
     /// # Errors
     /// [`ErrorKind::Budget`] or [`ErrorKind::Limit`], by the owner, when it does not fit even so.
     pub(super) async fn reserve(self: &Arc<Self>, bound: Bound) -> Result<Reservation> {
+        match self.now(bound) {
+            Some(result) => result,
+            // Boxed, so that the calls that need not wait need no room for it.
+            None => Box::pin(self.later(bound)).await,
+        }
+    }
+
+    async fn later(self: &Arc<Self>, bound: Bound) -> Result<Reservation> {
         loop {
             let settled = self.settled.notified();
             tokio::pin!(settled);
             // Registered before the state is read, so that no settlement in between is missed.
             settled.as_mut().enable();
-            match self.try_reserve(bound) {
-                Attempt::Reserved(reservation) => return Ok(reservation),
-                Attempt::Never(limit) => return Err(self.exhausted(limit)),
-                Attempt::Later => settled.await,
+            match self.now(bound) {
+                Some(result) => return result,
+                None => settled.await,
             }
+        }
+    }
+
+    /// The reservation or why there never is one; `None` while others stand in its way.
+    fn now(self: &Arc<Self>, bound: Bound) -> Option<Result<Reservation>> {
+        match self.try_reserve(bound) {
+            Attempt::Reserved(reservation) => Some(Ok(reservation)),
+            Attempt::Never(limit) => Some(Err(self.exhausted(limit))),
+            Attempt::Later => None,
         }
     }
 

@@ -76,14 +76,14 @@ pub struct Engine {
     pub(super) stop: CancellationToken,
     pub(super) tracker: Tracker,
     /// What counts of the journal.
-    journal: Mutex<HashMap<Key, Record>>,
+    journal: Mutex<HashMap<Key, Arc<Record>>>,
 }
 
 /// What came of a list of jobs.
 #[derive(Debug)]
 pub struct Run {
     /// The records, in the order of the jobs. When the run was stopped, some are missing.
-    pub records: Vec<Record>,
+    pub records: Vec<Arc<Record>>,
     /// Why it was stopped before its end.
     pub stopped: Option<Error>,
 }
@@ -96,7 +96,7 @@ impl Engine {
     pub fn new(setup: Setup) -> Result<Self> {
         let Setup { workflow, judge, models, slots, options, store, stop } = setup;
         let done = store.rollouts()?.into_iter().filter(|(_, record)| record.status.counts());
-        let journal = Mutex::new(done.collect());
+        let journal = Mutex::new(done.map(|(key, record)| (key, Arc::new(record))).collect());
         let ledger = Arc::new(Ledger::open(store, options.budget, stop.clone())?);
         let Options { seed, concurrency, limits, .. } = options;
         let stage = Arc::new(Stage { workflow, judge, seed, limits, ledger });
@@ -190,13 +190,13 @@ impl Engine {
         }
     }
 
-    pub(super) fn remembered(&self, key: &Key) -> Option<Record> {
+    pub(super) fn remembered(&self, key: &Key) -> Option<Arc<Record>> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    pub(super) fn remember(&self, key: Key, record: &Record) {
+    pub(super) fn remember(&self, key: Key, record: &Arc<Record>) {
         if record.status.counts() {
-            self.journal.lock().unwrap_or_else(PoisonError::into_inner).insert(key, record.clone());
+            self.journal.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(record));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One rollout: workflow, then judge, then a record of how it went.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
 use serde_json::Value;
@@ -64,7 +64,9 @@ impl Stage {
             task = job.task.id,
             attempt = job.attempt,
         );
-        let rollout = Rollout { stage: self, job, bindings, span: span.clone() };
+        let ids = [job.task.id.as_bytes(), &job.attempt.to_le_bytes()];
+        let seed = seed::draw(self.seed, "rollout", ids);
+        let rollout = Rollout { stage: self, job, bindings, seed, span: span.clone() };
         rollout.run().instrument(span).await
     }
 }
@@ -73,6 +75,8 @@ struct Rollout<'a> {
     stage: &'a Stage,
     job: &'a Job,
     bindings: &'a Bindings,
+    /// Of every random choice in it.
+    seed: u64,
     span: tracing::Span,
 }
 
@@ -94,22 +98,28 @@ impl Rollout<'_> {
         let worked = started.elapsed().saturating_sub(scope.waited());
 
         let mut record = self.record(&scope, worked);
-        match ended {
-            Ended::Produced(produced) => self.judge(&mut record, task, produced, &scope).await?,
-            Ended::Failed(status, error) => (record.status, record.error) = (status, Some(error)),
+        let produced = match ended {
+            Ended::Produced(produced) => Some(produced),
+            Ended::Failed(status, error) => {
+                (record.status, record.error) = (status, Some(error));
+                None
+            }
             Ended::Cut(limit, error) => {
                 record.limit = Some(limit);
-                match self.as_it_stands(&record).await? {
-                    Some(produced) => self.judge(&mut record, task, produced, &scope).await?,
-                    None => record.error = Some(error),
-                }
+                // Boxed, so that rollouts that nothing cuts need no room for it.
+                let produced = Box::pin(self.as_it_stands(&record)).await?;
+                record.error = produced.is_none().then_some(error);
+                produced
             }
+        };
+        if let Some(produced) = produced {
+            self.judge(&mut record, task, produced, &scope).await?;
         }
         Ok(record)
     }
 
     async fn workflow(&self, task: Erased, context: Context, scope: &Scope) -> Result<Ended> {
-        let run = guarded(|| (self.stage.workflow.run)(task, context.clone()));
+        let run = pin!(guarded(|| (self.stage.workflow.run)(task, context.clone())));
         let error = match within(self.stage.limits.time, scope, run).await {
             Err(time) => {
                 return Ok(Ended::Cut(Limit::Time, format!("the rollout took longer than {time:?}")));
@@ -138,10 +148,10 @@ impl Rollout<'_> {
         produced: Produced,
         workflow_scope: &Scope,
     ) -> Result<()> {
-        record.metrics.extend(produced.metrics.clone());
-        record.response = produced.json.clone();
         let Some(judge) = &self.stage.judge else {
             settle_unjudged(record, produced.reward);
+            record.metrics.extend(produced.metrics);
+            record.response = produced.json;
             return Ok(());
         };
         let scope = self.scope(Allowance::default());
@@ -152,7 +162,10 @@ impl Rollout<'_> {
             let context = self.context(binding, &scope).meter(meter).worked(worked).build();
             run_member(member, self.judged(member, &task, &produced), context)
         });
-        let result = within(self.stage.limits.time, &scope, try_join_all(members)).await;
+        let rewards = pin!(try_join_all(members));
+        record.metrics.extend(produced.metrics);
+        record.response = produced.json;
+        let result = within(self.stage.limits.time, &scope, rewards).await;
         let result = result.unwrap_or_else(|time| {
             Err(Error::new(ErrorKind::Judge, format!("it took longer than {time:?}")))
         });
@@ -208,9 +221,7 @@ impl Rollout<'_> {
     }
 
     fn scope(&self, allowance: Allowance) -> Arc<Scope> {
-        let Job { task, attempt, .. } = self.job;
-        let seed = seed::draw(self.stage.seed, "rollout", [task.id.as_bytes(), &attempt.to_le_bytes()]);
-        Scope::new(*attempt, seed, Budget::new(Owner::Rollout, allowance, Spent::default()))
+        Scope::new(self.job.attempt, self.seed, Budget::new(Owner::Rollout, allowance, Spent::default()))
     }
 
     fn context(&self, binding: &Binding, scope: &Arc<Scope>) -> ContextBuilder {

@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
     time::Duration,
 };
 
@@ -11,7 +12,10 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::time::Instant;
 
 use super::call::Scope;
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    text::panic_message,
+};
 
 /// Runs what `start` makes; a panic in either becomes an error that carries its message.
 pub(super) async fn guarded<T>(start: impl FnOnce() -> BoxFuture<'static, Result<T>>) -> Result<T> {
@@ -21,26 +25,21 @@ pub(super) async fn guarded<T>(start: impl FnOnce() -> BoxFuture<'static, Result
 }
 
 fn panicked(payload: Box<dyn Any + Send>) -> Error {
-    let message = payload
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| payload.downcast_ref::<&str>().copied())
-        .unwrap_or("without a message");
+    let message = panic_message(&*payload).unwrap_or("without a message");
     Error::new(ErrorKind::Workflow, format!("panicked: {message}"))
 }
 
 /// Waits for `future` while the calls of `scope` have worked no longer than `limit`.
 ///
 /// # Errors
-/// The limit, once it is reached; `future` is dropped then.
+/// The limit, once it is reached; `future` is to be dropped then.
 pub(super) async fn within<T>(
     limit: Option<Duration>,
     scope: &Scope,
-    future: impl Future<Output = T>,
+    mut future: Pin<&mut impl Future<Output = T>>,
 ) -> Result<T, Duration> {
     let Some(limit) = limit else { return Ok(future.await) };
     let started = Instant::now();
-    let mut future = std::pin::pin!(future);
     loop {
         let waited = scope.waited();
         let left = (limit + waited).saturating_sub(started.elapsed());
@@ -55,6 +54,8 @@ pub(super) async fn within<T>(
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
     use crate::{
         model::{
@@ -79,7 +80,7 @@ mod tests {
         let scope = Scope::new(0, 0, Budget::new(Owner::Rollout, Allowance::default(), Spent::default()));
         let limit = Some(Duration::from_secs(20));
         let work = || tokio::time::sleep(Duration::from_secs(60));
-        assert!(within(limit, &scope, work()).await.is_err());
+        assert!(within(limit, &scope, pin!(work())).await.is_err());
 
         // The second of two calls at an endpoint that takes one at a time waits for the first.
         let slow = Scripted::rules("slow", [Rule { latency_ms: 15_000, ..Rule::otherwise("done") }]).unwrap();
@@ -90,7 +91,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         let log = AttemptLog::new(scope.waits().clone());
-        within(limit, &scope, log.watch(model.ask("second"))).await.unwrap().unwrap();
+        within(limit, &scope, pin!(log.watch(model.ask("second")))).await.unwrap().unwrap();
         first.await.unwrap().unwrap();
         assert_eq!(scope.waited(), Duration::from_secs(15));
     }

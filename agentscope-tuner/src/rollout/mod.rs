@@ -7,6 +7,7 @@ mod bind;
 mod blame;
 mod budget;
 mod call;
+mod desk;
 mod engine;
 mod execute;
 mod guard;

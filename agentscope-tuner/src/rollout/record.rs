@@ -40,13 +40,17 @@ pub struct Record {
     /// What the workflow used.
     pub spent: Spent,
     /// What the judge used.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_nothing")]
     pub judge_spent: Spent,
     /// Seconds that the workflow worked: waiting for a free place at an endpoint is not counted.
     pub seconds: f64,
     /// The calls that it made, in order: slot and key in the store.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<CallRef>,
+}
+
+fn is_nothing(spent: &Spent) -> bool {
+    *spent == Spent::default()
 }
 
 /// How a rollout ended.

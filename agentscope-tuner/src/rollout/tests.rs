@@ -66,6 +66,8 @@ impl ChatModel for Seedless {
     }
 }
 
+mod paid;
+
 struct World {
     directory: tempfile::TempDir,
     calls: Arc<AtomicUsize>,
@@ -134,7 +136,7 @@ fn rows(n: usize) -> Vec<Value> {
 
 /// What may not depend on chance: all but the time.
 fn timeless(run: &Run) -> Vec<Record> {
-    run.records.iter().cloned().map(|record| Record { seconds: 0.0, ..record }).collect()
+    run.records.iter().map(|record| Record { seconds: 0.0, ..Record::clone(record) }).collect()
 }
 
 #[tokio::test]

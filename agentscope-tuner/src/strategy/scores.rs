@@ -31,7 +31,7 @@ pub(super) struct Scores<'a> {
 }
 
 impl<'a> Scores<'a> {
-    pub(super) fn new(candidates: &'a [Arc<Candidate>], records: &'a [Record], seed: u64) -> Self {
+    pub(super) fn new(candidates: &'a [Arc<Candidate>], records: &'a [Arc<Record>], seed: u64) -> Self {
         let failure = records.iter().filter_map(|record| record.reward).fold(0.0, f64::min);
         let mut by_candidate: HashMap<&str, Vec<&Record>> = HashMap::new();
         for record in records {

@@ -13,7 +13,6 @@ use crate::{
     config::Config,
     error::{Error, ErrorKind, Result},
     judge::{Jury, configured::Judges},
-    model::Usd,
     registry::Registry,
     rollout::{Allowance, Engine, ModelTable, Options, PricedModel, RolloutLimits, Setup, Store},
     text::did_you_mean,
@@ -123,17 +122,14 @@ impl<'a> Session<'a> {
 
     fn options(&self) -> Options {
         let file = &self.config.file;
-        let (limits, budget) = (&file.limits, &file.budget);
-        let usd = |dollars: Option<f64>| dollars.map(Usd::new);
-        let time = limits.time.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         Options {
             seed: file.seed,
             concurrency: file.run.concurrency.unwrap_or(Options::default().concurrency),
             limits: RolloutLimits {
-                allowance: Allowance { calls: limits.calls, tokens: limits.tokens, usd: usd(limits.usd) },
-                time: Some(time.unwrap_or(DEFAULT_TIME)),
+                allowance: file.limits.allowance(),
+                time: Some(file.limits.time().unwrap_or(DEFAULT_TIME)),
             },
-            budget: Allowance { calls: budget.calls, tokens: budget.tokens, usd: usd(budget.usd) },
+            budget: file.budget.allowance(),
         }
     }
 

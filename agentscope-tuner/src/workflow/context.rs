@@ -20,11 +20,12 @@ pub struct Context(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    component: String,
-    task_id: String,
+    component: Arc<str>,
+    task_id: Arc<str>,
     attempt: u32,
     seed: u64,
-    slots: BTreeMap<String, Bound>,
+    /// A few, so that a search is faster than a map.
+    slots: Vec<(Arc<str>, Bound)>,
     meter: Arc<Meter>,
     metrics: Arc<Mutex<BTreeMap<String, f64>>>,
     span: Span,
@@ -33,13 +34,13 @@ struct Inner {
 
 impl Context {
     /// A context for the row of this id, without slots.
-    pub fn builder(task_id: impl Into<String>) -> ContextBuilder {
+    pub fn builder(task_id: impl Into<Arc<str>>) -> ContextBuilder {
         ContextBuilder(Inner {
-            component: String::new(),
+            component: Arc::default(),
             task_id: task_id.into(),
             attempt: 0,
             seed: 0,
-            slots: BTreeMap::new(),
+            slots: Vec::new(),
             meter: Arc::default(),
             metrics: Arc::default(),
             span: Span::none(),
@@ -98,7 +99,7 @@ impl Context {
 
     /// What fills the slot of this name.
     pub fn bound(&self, slot: &str) -> Option<&Bound> {
-        self.0.slots.get(slot)
+        self.0.slots.iter().find(|(name, _)| **name == *slot).map(|(_, bound)| bound)
     }
 }
 
@@ -108,7 +109,7 @@ impl fmt::Debug for Context {
             .field("component", &self.0.component)
             .field("task_id", &self.0.task_id)
             .field("attempt", &self.0.attempt)
-            .field("slots", &self.0.slots.keys())
+            .field("slots", &self.0.slots.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }
@@ -120,7 +121,7 @@ pub struct ContextBuilder(Inner);
 impl ContextBuilder {
     /// Names the workflow or judge.
     #[must_use]
-    pub fn component(mut self, name: impl Into<String>) -> Self {
+    pub fn component(mut self, name: impl Into<Arc<str>>) -> Self {
         self.0.component = name.into();
         self
     }
@@ -141,8 +142,10 @@ impl ContextBuilder {
 
     /// Fills a slot with a model, a text, demos or a JSON value.
     #[must_use]
-    pub fn slot(mut self, name: impl Into<String>, value: impl Into<Bound>) -> Self {
-        self.0.slots.insert(name.into(), value.into());
+    pub fn slot(mut self, name: impl Into<Arc<str>>, value: impl Into<Bound>) -> Self {
+        let name = name.into();
+        self.0.slots.retain(|(known, _)| *known != name);
+        self.0.slots.push((name, value.into()));
         self
     }
 

@@ -122,7 +122,9 @@ impl fmt::Debug for Produced {
 /// # Errors
 /// [`ErrorKind::Task`] with the path of the field that does not fit.
 pub fn read<T: DeserializeOwned + Send + Sync + 'static>(json: &Value) -> Result<Erased> {
-    match serde_path_to_error::deserialize::<_, T>(json) {
+    // The path is followed only where it is needed: that costs more than the reading.
+    let read = T::deserialize(json).or_else(|_| serde_path_to_error::deserialize::<_, T>(json));
+    match read {
         Ok(value) => Ok(Arc::new(value)),
         Err(error) => {
             let path = error.path().to_string();

@@ -15,6 +15,7 @@ use crate::{
     agent::{Tool, ToolOutput},
     error::{Error, ErrorKind, Result},
     message::{ToolResult, ToolUse},
+    text::panic_message,
 };
 
 impl Toolkit {
@@ -60,11 +61,7 @@ async fn guarded(tool: &dyn Tool, input: Value) -> Result<ToolOutput> {
 }
 
 fn panicked(payload: Box<dyn Any + Send>) -> Error {
-    let message = payload
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| payload.downcast_ref::<&str>().copied())
-        .unwrap_or("no message");
+    let message = panic_message(&*payload).unwrap_or("no message");
     Error::new(ErrorKind::Tool, format!("the tool panicked: {message}"))
 }
 

@@ -14,9 +14,9 @@ use self::request::{Body, answer_tool};
 use super::{
     ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, ModelId,
     assemble::{Assemble, assembled},
-    http::{Target, Transport, shape},
+    http::{Target, Transport},
 };
-use crate::error::{ModelFailure, Result};
+use crate::error::Result;
 
 /// The version of the protocol that these files speak.
 const VERSION: (&str, &str) = ("anthropic-version", "2023-06-01");
@@ -43,8 +43,7 @@ impl Anthropic {
         let sent = self.transport.request(&self.url, &body)?;
         let answer = self.transport.whole(sent).await?;
         let site = self.transport.site();
-        let message: response::Message = serde_json::from_slice(&answer)
-            .map_err(|error| site.protocol("the answer is no message", &answer).with_source(shape(&error)))?;
+        let message: response::Message = site.parse(&answer, "message")?;
         if message.content.is_none() {
             // Error objects have no content either.
             return Err(if answer.windows(7).any(|part| part == b"\"error\"") {
@@ -75,9 +74,7 @@ struct Streamed {
 impl Assemble for Streamed {
     fn take(&mut self, data: &str, ready: &mut VecDeque<ChatEvent>) -> Result<bool> {
         let site = self.client.transport.site();
-        let event = serde_json::from_str(data).map_err(|error| {
-            site.protocol("an event is unknown", data.as_bytes()).with_source(shape(&error))
-        })?;
+        let event = site.parse(data.as_bytes(), "known event")?;
         if matches!(event, stream::Event::Error) {
             return Err(site.error_object(data.as_bytes()));
         }
@@ -85,8 +82,7 @@ impl Assemble for Streamed {
     }
 
     fn finish(self) -> Result<ChatResponse> {
-        let cut = || self.client.transport.site().error(ModelFailure::Protocol, "the stream was cut");
-        let message = self.draft.finish().ok_or_else(cut)?;
+        let message = self.draft.finish().ok_or_else(|| self.client.transport.site().cut())?;
         Ok(message.into_response(self.answer_tool.as_deref()))
     }
 }

@@ -2,6 +2,7 @@
 //! for time limits that count work only.
 
 use std::{
+    fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering::Relaxed},
@@ -9,7 +10,10 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
+
+use crate::error::Result;
 
 tokio::task_local! {
     static LOG: AttemptLog;
@@ -33,6 +37,16 @@ tokio::task_local! {
 pub struct AttemptLog {
     counts: Arc<Counts>,
     waits: Waits,
+    payer: Option<Arc<dyn Payer>>,
+}
+
+/// Who pays for attempts.
+pub(crate) trait Payer: fmt::Debug + Send + Sync {
+    /// Pays for an attempt that may have been billed without an answer, and sets aside what another one can cost.
+    ///
+    /// # Errors
+    /// When there is no money for another one, which must then not be made.
+    fn another(&self) -> BoxFuture<'_, Result<()>>;
 }
 
 #[derive(Debug, Default)]
@@ -102,6 +116,11 @@ impl AttemptLog {
         Self { waits, ..Self::default() }
     }
 
+    /// The same log, asking `payer` before another attempt.
+    pub(crate) fn paid_by(self, payer: Arc<dyn Payer>) -> Self {
+        Self { payer: Some(payer), ..self }
+    }
+
     /// Runs `call` and counts the attempts that it makes in this task.
     pub async fn watch<F: Future>(&self, call: F) -> F::Output {
         LOG.scope(self.clone(), call).await
@@ -131,6 +150,18 @@ impl Attempt {
             log.counts.started.fetch_add(1, Relaxed);
         }
         Self(log)
+    }
+
+    /// It failed and may have been billed, but is to be made again: whoever watches pays for it now, if they can.
+    ///
+    /// # Errors
+    /// When there is no money for another attempt.
+    pub(super) async fn repeat(self) -> Result<()> {
+        let payer = self.0.as_ref().and_then(|log| log.payer.clone());
+        let Some(payer) = payer else { return Ok(()) };
+        // Paid from here on, whether or not there is enough for another one.
+        self.settle();
+        payer.another().await
     }
 
     /// It was answered, or it surely cost nothing.

@@ -11,6 +11,7 @@ mod shared;
 mod span;
 mod stream;
 
+pub(crate) use attempts::Payer;
 pub use attempts::{AttemptLog, Waits};
 pub use retry::Retry;
 pub use shared::{EndpointStatus, statuses};
@@ -93,13 +94,16 @@ impl Endpoint {
                 Err(error) => error,
             };
             place.failed(&error);
-            if !may_be_billed(&error) {
-                attempt.settle();
-            }
             failed += 1;
             let (number, began) =
                 *tale.get_or_insert_with(|| (RETRIED.fetch_add(1, Relaxed), Instant::now()));
-            let Some(wait) = self.retry.wait(failed, &error, number) else {
+            let wait = self.retry.wait(failed, &error, number);
+            match (may_be_billed(&error), wait) {
+                (false, _) => attempt.settle(),
+                (true, None) => {}
+                (true, Some(_)) => attempt.repeat().await?,
+            }
+            let Some(wait) = wait else {
                 return Err(if failed > 1 { gave_up(failed, began, error) } else { error });
             };
             tracing::debug!(failed, ?wait, %error, "trying again");

@@ -16,8 +16,8 @@ use self::{
 use super::{
     ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, ModelId,
     assemble::{Assemble, assembled},
-    calls_in,
-    http::{Target, Transport, shape},
+    http::{Target, Transport},
+    next_call,
 };
 use crate::error::{ModelFailure, Result};
 
@@ -43,7 +43,7 @@ impl Gemini {
     async fn answer(&self, request: &ChatRequest) -> Result<ChatResponse> {
         let sent = self.transport.request(&self.whole, &Body(request))?;
         let answer = self.transport.whole(sent).await?;
-        let mut draft = Draft::after(calls_in(&request.messages));
+        let mut draft = Draft::after(next_call(&request.messages));
         draft.take(self.read(&answer)?);
         if draft.stopped().is_none() {
             return Err(self.transport.site().protocol("the answer holds no candidate", &answer));
@@ -54,15 +54,13 @@ impl Gemini {
     async fn events(&self, request: &ChatRequest) -> Result<ChatStream> {
         let sent = self.transport.request(&self.pieces, &Body(request))?;
         let events = self.transport.events(sent).await?;
-        let draft = Draft::after(calls_in(&request.messages));
+        let draft = Draft::after(next_call(&request.messages));
         Ok(assembled(events, Streamed { client: self.clone(), draft, calls: 0 }))
     }
 
     fn read(&self, body: &[u8]) -> Result<Generated> {
         let site = self.transport.site();
-        let chunk: Generated = serde_json::from_slice(body).map_err(|error| {
-            site.protocol("the answer is no generated content", body).with_source(shape(&error))
-        })?;
+        let chunk: Generated = site.parse(body, "generated content")?;
         if chunk.error.is_some() {
             return Err(site.error_object(body));
         }
@@ -112,7 +110,7 @@ impl Assemble for Streamed {
 
     fn finish(self) -> Result<ChatResponse> {
         if self.draft.stopped().is_none() {
-            return Err(self.client.transport.site().error(ModelFailure::Protocol, "the stream was cut"));
+            return Err(self.client.transport.site().cut());
         }
         self.client.finished(self.draft)
     }

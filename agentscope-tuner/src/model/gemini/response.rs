@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     message::{Block, Msg, Role, ToolUse},
-    model::{ChatResponse, FinishReason, TokenLogprob, Usage},
+    model::{ChatResponse, FinishReason, TokenLogprob, Usage, call_id},
 };
 
 /// `GenerateContentResponse`.
@@ -152,7 +152,7 @@ impl Draft {
             self.think(String::new(), Some(signature));
         }
         if let Some(call) = part.function_call {
-            let id = call.id.filter(|id| !id.is_empty()).unwrap_or_else(|| format!("call_{}", self.calls));
+            let id = call.id.filter(|id| !id.is_empty()).unwrap_or_else(|| call_id(self.calls));
             self.calls += 1;
             let input = call.args.unwrap_or_else(|| Value::Object(serde_json::Map::new()));
             self.content.push(Block::ToolUse(ToolUse { id, name: call.name, input }));

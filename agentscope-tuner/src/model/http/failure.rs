@@ -3,6 +3,7 @@
 use std::{borrow::Cow, time::SystemTime};
 
 use reqwest::{StatusCode, header::HeaderMap};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     secret::ApiKey,
 };
 use crate::{
-    error::{Error, ErrorKind, ModelFailure},
+    error::{Error, ErrorKind, ModelFailure, Result},
     model::ModelId,
 };
 
@@ -67,6 +68,18 @@ impl Site {
             _ => (ModelFailure::Protocol, format!("{what}, it says {:?}", self.excerpt(&text(body)))),
         };
         self.error(failure, what)
+    }
+
+    /// Reads a `what`, which the endpoint should have sent.
+    pub(crate) fn parse<'a, T: Deserialize<'a>>(&self, body: &'a [u8], what: &str) -> Result<T> {
+        serde_json::from_slice(body).map_err(|error| {
+            self.protocol(&format!("the answer is no {what}"), body).with_source(shape(&error))
+        })
+    }
+
+    /// The stream ended before the answer was whole.
+    pub(crate) fn cut(&self) -> Error {
+        self.error(ModelFailure::Protocol, "the stream was cut")
     }
 
     /// No answer arrived, or it broke off.
@@ -177,7 +190,7 @@ fn text(body: &[u8]) -> Cow<'_, str> {
 }
 
 /// What the JSON error says without quoting the answer, which may echo anything.
-pub(crate) fn shape(error: &serde_json::Error) -> Error {
+fn shape(error: &serde_json::Error) -> Error {
     let what = match error.classify() {
         serde_json::error::Category::Eof => "it breaks off",
         serde_json::error::Category::Data => "a field has another type",

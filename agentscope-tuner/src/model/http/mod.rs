@@ -7,7 +7,7 @@ mod retry_after;
 mod secret;
 
 pub(crate) use base::{base_url, header};
-pub(crate) use failure::{Site, shape};
+pub(crate) use failure::Site;
 pub(crate) use secret::ApiKey;
 
 use std::{sync::Arc, time::Duration};
@@ -95,9 +95,20 @@ impl Transport {
     }
 
     /// Sends `request` and returns the whole answer of a success.
-    pub(crate) async fn whole(&self, mut request: Request) -> Result<Bytes> {
+    pub(crate) fn whole(&self, mut request: Request) -> impl Future<Output = Result<Bytes>> {
         *request.timeout_mut() = Some(self.timeout);
-        let mut response = self.send(request).await?;
+        // Not in the future: a request is large, and each future that it passes through would hold room for it.
+        let sent = self.send(request);
+        async move {
+            let body = self.body(sent.await?).await;
+            // A task of its own puts the connection back; without this pause the next call would often come before it,
+            // and open another one.
+            tokio::task::yield_now().await;
+            body
+        }
+    }
+
+    async fn body(&self, mut response: Response) -> Result<Bytes> {
         let first = self.chunk(&mut response).await?.unwrap_or_default();
         // Answers of a few kilobytes arrive in one piece, which then needs no copy.
         let Some(second) = self.chunk(&mut response).await? else { return Ok(first) };
@@ -158,15 +169,23 @@ impl Transport {
         Ok(request)
     }
 
-    async fn send(&self, request: Request) -> Result<Response> {
-        let response = self.client.execute(request).await.map_err(|error| self.site.transport(error))?;
-        if response.status().is_success() {
-            return Ok(response);
+    fn send(&self, request: Request) -> impl Future<Output = Result<Response>> {
+        let sent = self.client.execute(request);
+        async move {
+            let response = sent.await.map_err(|error| self.site.transport(error))?;
+            if response.status().is_success() {
+                Ok(response)
+            } else {
+                Err(Box::pin(self.refused(response)).await)
+            }
         }
+    }
+
+    async fn refused(&self, response: Response) -> Error {
         let (status, headers) = (response.status(), response.headers().clone());
         // A refusal whose body breaks off is still that refusal.
         let body = self.bounded(response).await;
-        Err(self.site.status(status, &headers, &body))
+        self.site.status(status, &headers, &body)
     }
 
     async fn chunk(&self, response: &mut Response) -> Result<Option<Bytes>> {

@@ -14,8 +14,8 @@ use reqwest::{Url, header::AUTHORIZATION};
 use super::{
     ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, ModelId,
     assemble::{Assemble, assembled},
-    calls_in,
-    http::{Target, Transport, shape},
+    http::{Target, Transport},
+    next_call,
 };
 use crate::error::{ModelFailure, Result};
 
@@ -70,7 +70,11 @@ impl OpenAi {
     async fn answer(&self, request: &ChatRequest) -> Result<ChatResponse> {
         let preface = request::preface(request, &self.dialect);
         let sent = self.transport.request(&self.url, &self.body(request, preface.as_deref(), false))?;
-        self.read(&self.transport.whole(sent).await?, calls_in(&request.messages))
+        let answer = self.transport.whole(sent).await?;
+        let parts = self.read(&answer)?.parts();
+        let parts =
+            parts.ok_or_else(|| self.transport.site().protocol("the answer holds no choice", &answer))?;
+        self.finished(parts, next_call(&request.messages))
     }
 
     fn body<'a>(
@@ -82,26 +86,21 @@ impl OpenAi {
         request::Body { request, name: &self.id().name, dialect: &self.dialect, stream, preface }
     }
 
-    fn read(&self, body: &[u8], earlier: usize) -> Result<ChatResponse> {
+    /// A completion, or a chunk of one.
+    fn read<'a>(&self, body: &'a [u8]) -> Result<response::Completion<'a>> {
         let site = self.transport.site();
-        let parsed: response::Completion<'_> = serde_json::from_slice(body).map_err(|error| {
-            site.protocol("the answer is no chat completion", body).with_source(shape(&error))
-        })?;
-        if parsed.error.is_some() {
-            return Err(site.error_object(body));
-        }
-        let parts = parsed.parts().ok_or_else(|| site.protocol("the answer holds no choice", body))?;
-        self.finished(parts, earlier)
+        let read: response::Completion<'_> = site.parse(body, "chat completion")?;
+        if read.error.is_some() { Err(site.error_object(body)) } else { Ok(read) }
     }
 
-    fn finished(&self, parts: parts::Parts, earlier: usize) -> Result<ChatResponse> {
+    fn finished(&self, parts: parts::Parts, next_call: usize) -> Result<ChatResponse> {
         match parts.finish.as_deref() {
             // DeepSeek and OpenRouter say with status 200 that the server broke off.
             Some(reason @ ("insufficient_system_resource" | "error")) => {
                 let what = format!("the server broke the answer off ({reason})");
                 Err(self.transport.site().error(ModelFailure::Server, what))
             }
-            _ => Ok(parts.into_response(earlier)),
+            _ => Ok(parts.into_response(next_call)),
         }
     }
 
@@ -110,19 +109,8 @@ impl OpenAi {
         let sent = self.transport.request(&self.url, &self.body(request, preface.as_deref(), true))?;
         let events = self.transport.events(sent).await?;
         let client = Self { transport: self.transport.clone(), url: self.url.clone(), ..*self };
-        let earlier = calls_in(&request.messages);
-        Ok(assembled(events, Streamed { client, assembler: Default::default(), earlier }))
-    }
-
-    fn chunk(&self, data: &str) -> Result<stream::Chunk> {
-        let site = self.transport.site();
-        let chunk: stream::Chunk = serde_json::from_str(data).map_err(|error| {
-            site.protocol("an event is no chunk of a completion", data.as_bytes()).with_source(shape(&error))
-        })?;
-        if chunk.error.is_some() {
-            return Err(site.error_object(data.as_bytes()));
-        }
-        Ok(chunk)
+        let next_call = next_call(&request.messages);
+        Ok(assembled(events, Streamed { client, assembler: Default::default(), next_call }))
     }
 }
 
@@ -130,7 +118,7 @@ impl OpenAi {
 struct Streamed {
     client: OpenAi,
     assembler: stream::Assembler,
-    earlier: usize,
+    next_call: usize,
 }
 
 impl Assemble for Streamed {
@@ -139,7 +127,7 @@ impl Assemble for Streamed {
             "[DONE]" => Ok(true),
             "" => Ok(false),
             data => {
-                self.assembler.take(self.client.chunk(data)?, ready);
+                self.assembler.take(self.client.read(data.as_bytes())?, ready);
                 Ok(false)
             }
         }
@@ -147,9 +135,9 @@ impl Assemble for Streamed {
 
     fn finish(self) -> Result<ChatResponse> {
         if !self.assembler.is_complete() {
-            return Err(self.client.transport.site().error(ModelFailure::Protocol, "the stream was cut"));
+            return Err(self.client.transport.site().cut());
         }
-        self.client.finished(self.assembler.into_parts(), self.earlier)
+        self.client.finished(self.assembler.into_parts(), self.next_call)
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     message::{Block, Msg, Role, ToolUse},
-    model::{ChatResponse, FinishReason, TokenLogprob, TokenTrace, Usage},
+    model::{ChatResponse, FinishReason, TokenLogprob, TokenTrace, Usage, call_id},
 };
 
 /// The contents of an answer in the provider's words.
@@ -31,8 +31,8 @@ pub(crate) struct RawCall {
 }
 
 impl Parts {
-    /// The answer they make. `earlier` calls stand in the conversation already.
-    pub(crate) fn into_response(self, earlier: usize) -> ChatResponse {
+    /// The answer they make. Calls without an id get one with a number from `next_call` on.
+    pub(crate) fn into_response(self, next_call: usize) -> ChatResponse {
         let finish = self.finish_reason();
         let mut content = Vec::with_capacity(1 + self.calls.len());
         if !self.thinking.is_empty() {
@@ -43,7 +43,7 @@ impl Parts {
         if !text.is_empty() {
             content.push(Block::Text { text });
         }
-        let calls = (earlier..).zip(self.calls);
+        let calls = (next_call..).zip(self.calls);
         content.extend(calls.map(|(index, call)| Block::ToolUse(call.into_tool_use(index))));
         let tokens = trace(self.prompt_ids, self.ids, self.logprobs.as_deref());
         let message = Msg::new(Role::Assistant, content);
@@ -72,7 +72,7 @@ impl Parts {
 impl RawCall {
     fn into_tool_use(self, index: usize) -> ToolUse {
         // Some endpoints send no id; the result must be linked to its call all the same.
-        let id = if self.id.is_empty() { format!("call_{index}") } else { self.id };
+        let id = if self.id.is_empty() { call_id(index) } else { self.id };
         ToolUse { id, name: self.name, input: arguments(self.arguments) }
     }
 }

@@ -10,46 +10,59 @@ use serde::{
 use super::parts::{Parts, RawCall};
 use crate::model::{TokenLogprob, Usage};
 
-/// `chat.completion`. Every field may be missing: endpoints differ.
+/// `chat.completion`, or a `chat.completion.chunk` of it. Every field may be missing: endpoints differ.
 #[derive(Deserialize)]
 pub(super) struct Completion<'a> {
     #[serde(default)]
-    model: Option<String>,
+    pub(super) model: Option<String>,
     #[serde(default, borrow)]
-    choices: Option<Vec<Choice<'a>>>,
+    pub(super) choices: Option<Vec<Choice<'a>>>,
     #[serde(default)]
-    usage: Option<WireUsage>,
+    pub(super) usage: Option<WireUsage>,
     #[serde(default)]
-    prompt_token_ids: Option<Vec<u32>>,
+    pub(super) prompt_token_ids: Option<Vec<u32>>,
     /// Set when a proxy reports a failure with status 200.
     #[serde(default)]
     pub(super) error: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
-struct Choice<'a> {
+pub(super) struct Choice<'a> {
+    #[serde(default)]
+    pub(super) index: usize,
     #[serde(default)]
     message: Option<Message>,
+    /// In a chunk: what is new.
+    #[serde(default)]
+    pub(super) delta: Option<Message>,
     #[serde(default, borrow)]
-    finish_reason: Option<Cow<'a, str>>,
+    pub(super) finish_reason: Option<Cow<'a, str>>,
     #[serde(default)]
-    logprobs: Option<WireLogprobs>,
+    pub(super) logprobs: Option<WireLogprobs>,
     #[serde(default)]
-    token_ids: Option<Vec<u32>>,
+    pub(super) token_ids: Option<Vec<u32>>,
 }
 
 #[derive(Deserialize)]
-struct Message {
+pub(super) struct Message {
     #[serde(default)]
-    content: Text,
+    pub(super) content: Text,
     #[serde(default)]
     reasoning_content: Text,
     #[serde(default)]
     reasoning: Text,
     #[serde(default)]
-    refusal: Text,
+    pub(super) refusal: Text,
     #[serde(default)]
-    tool_calls: Option<Vec<WireCall>>,
+    pub(super) tool_calls: Option<Vec<WireCall>>,
+}
+
+impl Message {
+    /// The reasoning, under whichever name it came.
+    pub(super) fn take_thinking(&mut self) -> String {
+        let own = std::mem::take(&mut self.reasoning_content.0);
+        if own.is_empty() { std::mem::take(&mut self.reasoning.0) } else { own }
+    }
 }
 
 #[derive(Deserialize)]
@@ -74,17 +87,13 @@ impl Completion<'_> {
     /// The parts of the first choice; `None` when there is none.
     pub(super) fn parts(self) -> Option<Parts> {
         let choice = self.choices?.into_iter().next()?;
-        let message = choice.message?;
+        let mut message = choice.message?;
+        let thinking = message.take_thinking();
         let calls = message.tool_calls.unwrap_or_default();
         Some(Parts {
             model: self.model.unwrap_or_default(),
             text: message.content.0,
-            thinking: if message.reasoning_content.0.is_empty() {
-                message.reasoning
-            } else {
-                message.reasoning_content
-            }
-            .0,
+            thinking,
             refusal: message.refusal.0,
             calls: calls.into_iter().map(RawCall::from).collect(),
             finish: choice.finish_reason.map(Cow::into_owned),

@@ -1,55 +1,12 @@
 //! The answer of chat completions, piece by piece.
 
-use serde::{Deserialize, de::IgnoredAny};
+use std::borrow::Cow;
 
 use super::{
     parts::{Parts, RawCall},
-    response::{Text, WireCall, WireLogprobs, WireUsage},
+    response::{Choice, Completion, WireCall},
 };
 use crate::model::{ChatEvent, Usage};
-
-/// `chat.completion.chunk`.
-#[derive(Deserialize)]
-pub(super) struct Chunk {
-    #[serde(default)]
-    model: Option<String>,
-    #[serde(default)]
-    choices: Option<Vec<ChunkChoice>>,
-    #[serde(default)]
-    usage: Option<WireUsage>,
-    #[serde(default)]
-    prompt_token_ids: Option<Vec<u32>>,
-    #[serde(default)]
-    pub(super) error: Option<IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct ChunkChoice {
-    #[serde(default)]
-    index: usize,
-    #[serde(default)]
-    delta: Option<Delta>,
-    #[serde(default)]
-    finish_reason: Option<String>,
-    #[serde(default)]
-    logprobs: Option<WireLogprobs>,
-    #[serde(default)]
-    token_ids: Option<Vec<u32>>,
-}
-
-#[derive(Deserialize)]
-struct Delta {
-    #[serde(default)]
-    content: Text,
-    #[serde(default)]
-    reasoning_content: Text,
-    #[serde(default)]
-    reasoning: Text,
-    #[serde(default)]
-    refusal: Text,
-    #[serde(default)]
-    tool_calls: Option<Vec<WireCall>>,
-}
 
 /// Puts the chunks of one answer together.
 #[derive(Default)]
@@ -62,7 +19,7 @@ const MOST_CALLS: usize = 1024;
 
 impl Assembler {
     /// Takes in a chunk and pushes what is new in it.
-    pub(super) fn take(&mut self, chunk: Chunk, events: &mut impl Extend<ChatEvent>) {
+    pub(super) fn take(&mut self, chunk: Completion<'_>, events: &mut impl Extend<ChatEvent>) {
         let parts = &mut self.parts;
         if let Some(model) = chunk.model.filter(|_| parts.model.is_empty()) {
             parts.model = model;
@@ -75,10 +32,10 @@ impl Assembler {
         }
     }
 
-    fn choice(&mut self, choice: ChunkChoice, events: &mut impl Extend<ChatEvent>) {
+    fn choice(&mut self, choice: Choice<'_>, events: &mut impl Extend<ChatEvent>) {
         let parts = &mut self.parts;
         if let Some(finish) = choice.finish_reason {
-            parts.finish = Some(finish);
+            parts.finish = Some(Cow::into_owned(finish));
         }
         if let Some(more) = choice.logprobs.and_then(|logprobs| logprobs.content) {
             parts.logprobs.get_or_insert_default().extend(more);
@@ -86,10 +43,8 @@ impl Assembler {
         if let Some(more) = choice.token_ids {
             parts.ids.get_or_insert_default().extend(more);
         }
-        let Some(delta) = choice.delta else { return };
-        let thinking =
-            if delta.reasoning_content.0.is_empty() { delta.reasoning.0 } else { delta.reasoning_content.0 };
-        grow(&mut parts.thinking, thinking, ChatEvent::Thinking, events);
+        let Some(mut delta) = choice.delta else { return };
+        grow(&mut parts.thinking, delta.take_thinking(), ChatEvent::Thinking, events);
         grow(&mut parts.text, delta.content.0, ChatEvent::Text, events);
         grow(&mut parts.refusal, delta.refusal.0, ChatEvent::Text, events);
         for (position, call) in delta.tool_calls.unwrap_or_default().into_iter().enumerate() {

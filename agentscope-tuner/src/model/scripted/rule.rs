@@ -13,7 +13,7 @@ use super::Reply;
 use crate::{
     error::{Error, ErrorKind, ModelFailure, Result},
     message::{Block, Msg, Role, ToolUse},
-    model::{ChatRequest, ChatResponse},
+    model::{ChatRequest, ChatResponse, call_id, next_call},
 };
 
 /// When a scripted model answers what.
@@ -200,9 +200,9 @@ impl Compiled {
     fn response(&self, request: &ChatRequest, reply: Option<String>) -> ChatResponse {
         let mut content: Vec<_> = reply.into_iter().map(Block::text).collect();
         // Ids have to be unique within a conversation.
-        let earlier = request.messages.iter().map(|msg| msg.tool_uses().count()).sum::<usize>();
+        let next = next_call(&request.messages);
         content.extend(self.rule.calls.iter().enumerate().map(|(index, call)| {
-            let id = format!("call_{}", earlier + index);
+            let id = call_id(next + index);
             Block::ToolUse(ToolUse { id, name: call.name.clone(), input: call.arguments.clone() })
         }));
         ChatResponse::new(Msg::new(Role::Assistant, content))

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     cache::{Cache, Found},
+    payment::{Account, Payment},
     prepared::Prepared,
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
-    model::{
-        ChatResponse, Price,
-        endpoint::{AttemptLog, Waits},
-    },
+    error::{Error, ErrorKind, ModelFailure, Result},
+    model::{ChatEvent, ChatModel, ChatRequest, ChatResponse, Price, endpoint::Waits},
     rollout::{
-        budget::{Allowance, Bound, Budget, Owner, Reservation},
+        budget::{Allowance, Budget, Owner},
         models::PricedModel,
         store::{CallRow, Key, Store},
     },
@@ -31,6 +31,9 @@ pub(crate) struct Ledger {
     /// Once set, no new call begins; those under way are waited for and kept.
     closing: CancellationToken,
 }
+
+/// Takes the pieces of an answer while it is streamed.
+pub(super) type Pieces = UnboundedSender<ChatEvent>;
 
 /// An answer, and whether it was paid for now.
 pub(super) struct Answer {
@@ -54,23 +57,25 @@ impl Ledger {
         &self.store
     }
 
-    /// The answer to `prepared`: from the store, from a call under way, or newly paid.
+    /// The answer to `prepared`: from the store, from a call under way, or newly paid. An answer that is paid now tells
+    /// `pieces` of each piece as it comes.
     pub(super) async fn answer(
         &self,
         key: Key,
-        prepared: &Prepared<'_>,
-        model: &PricedModel,
+        prepared: &mut Prepared<'_>,
+        model: &Arc<PricedModel>,
         waits: &Waits,
+        pieces: Option<&Pieces>,
     ) -> Result<Answer> {
         let flight = match self.cache.find(key) {
-            Found::Stored => return self.recall(key).await,
+            Found::Stored => return Box::pin(self.recall(key)).await,
             Found::Flight(flight) => flight,
         };
         let mut cached = true;
         let response = flight
             .get_or_try_init(|| async {
                 cached = false;
-                self.pay(key, prepared, model, waits).await
+                self.pay(key, prepared, model, waits, pieces).await
             })
             .await?;
         Ok(Answer { response: Arc::clone(response), cached })
@@ -89,115 +94,60 @@ impl Ledger {
     async fn pay(
         &self,
         key: Key,
-        prepared: &Prepared<'_>,
-        model: &PricedModel,
+        prepared: &mut Prepared<'_>,
+        model: &Arc<PricedModel>,
         waits: &Waits,
+        pieces: Option<&Pieces>,
     ) -> Result<Arc<ChatResponse>> {
         if self.closing.is_cancelled() {
             return Err(Error::new(ErrorKind::Cancelled, "the run is being stopped"));
         }
         let bound = prepared.bound(model.price.as_ref());
-        let bounded = self.budget.allowance().needs_bounds();
-        let reservation = self.budget.reserve(if bounded { bound } else { Bound::default() }).await?;
-        let log = AttemptLog::new(waits.clone());
-        let mut payment = Payment {
-            ledger: self,
-            model,
-            bound,
-            log: log.clone(),
-            refused: false,
-            reservation: Some(reservation),
-        };
-        match log.watch(model.model.client().chat(&prepared.request)).await {
-            Ok(response) => self.keep(key, prepared, response, payment),
-            Err(error) => {
-                payment.refused =
-                    !matches!(error.kind(), ErrorKind::Model(failure) if failure.may_be_billed());
-                Err(error)
+        let account = Account::open(&self.budget, &self.store, model, bound).await?;
+        let mut payment = Payment::of(account, waits);
+        let client = model.model.client();
+        let response = match pieces {
+            None => payment.watch(client.chat(prepared.request())).await?,
+            Some(pieces) => {
+                payment.watch(Box::pin(whole(client.as_ref(), prepared.request(), pieces))).await?
             }
-        }
+        };
+        let spent = spent_on(&response, model.price.as_ref());
+        payment.settle(spent, response.usage.is_some());
+        self.keep(key, prepared, model, &response, spent)?;
+        Ok(Arc::new(response))
     }
 
     fn keep(
         &self,
         key: Key,
-        prepared: &Prepared<'_>,
-        response: ChatResponse,
-        payment: Payment<'_>,
-    ) -> Result<Arc<ChatResponse>> {
-        let Payment { model, bound, .. } = payment;
-        let spent = spent_on(&response, model.price.as_ref());
-        // Tokens that the provider did not report are counted at their upper bound.
-        let counted = if response.usage.is_some() {
-            spent
-        } else {
-            Spent { usage: bound.usage, usd: bound.usd, ..spent }
-        };
-        payment.settle(counted);
-        let written = serde_json::to_string(&response).map_err(|error| {
+        prepared: &mut Prepared<'_>,
+        model: &PricedModel,
+        response: &ChatResponse,
+        spent: Spent,
+    ) -> Result<()> {
+        let written = serde_json::to_string(response).map_err(|error| {
             Error::new(ErrorKind::Store, "an answer cannot be written as JSON").with_source(error)
         })?;
-        self.store.put_call(CallRow {
-            key,
-            model: model.model.id().to_string(),
-            request: prepared.json.clone(),
-            response: written,
-            spent,
-        })?;
+        let model = model.model.id().to_string();
+        let request = std::mem::take(&mut prepared.json);
+        self.store.put_call(CallRow { key, model, request, response: written, spent })?;
         self.cache.stored(key);
-        Ok(Arc::new(response))
+        Ok(())
     }
 }
 
-/// A call under way. What was sent without an answer (time-outs, a broken connection, a rollout dropped by its time
-/// limit) may have been billed: when this is dropped, each such attempt is paid at its upper bound, and noted.
-struct Payment<'a> {
-    ledger: &'a Ledger,
-    model: &'a PricedModel,
-    bound: Bound,
-    log: AttemptLog,
-    /// The endpoint said no: that attempt cost nothing.
-    refused: bool,
-    /// `None` once the answer is paid.
-    reservation: Option<Reservation>,
-}
-
-impl Payment<'_> {
-    fn settle(mut self, spent: Spent) {
-        if let Some(reservation) = self.reservation.take() {
-            reservation.settle(spent);
+/// Streams an answer, telling `pieces` of each piece; returns the whole of it.
+async fn whole(client: &dyn ChatModel, request: &ChatRequest, pieces: &Pieces) -> Result<ChatResponse> {
+    let mut events = client.stream(request).await?;
+    while let Some(event) = events.next().await {
+        match event? {
+            ChatEvent::Done(response) => return Ok(*response),
+            // Nobody reads any more: the answer is paid all the same, and kept.
+            piece => _ = pieces.send(piece),
         }
     }
-
-    /// Attempts that may have been billed without an answer.
-    fn unanswered(&self) -> u32 {
-        match self.log.started() {
-            // A client without retries of its own keeps no log.
-            0 => u32::from(self.reservation.is_some() && !self.refused),
-            _ => self.log.maybe_billed(),
-        }
-    }
-
-    fn note(&self, spent: Spent) {
-        let model = self.model.model.id().to_string();
-        if let Err(error) = self.ledger.store.put_charge(model, spent) {
-            tracing::error!(error = error.chain(), "a possible charge could not be noted");
-        }
-    }
-}
-
-impl Drop for Payment<'_> {
-    fn drop(&mut self) {
-        for _ in 0..self.unanswered() {
-            let unpriced_calls = u64::from(self.model.price.is_none());
-            let spent = Spent { unpriced_calls, ..self.bound.as_spent() };
-            self.note(spent);
-            match self.reservation.take() {
-                Some(reservation) => reservation.settle(spent),
-                None => self.ledger.budget.charge(spent),
-            }
-        }
-    }
+    Err(Error::new(ErrorKind::Model(ModelFailure::Protocol), "the stream ended without an answer"))
 }
 
 /// What an answer used, and what that costs if it is known.

@@ -6,12 +6,13 @@ use futures_util::future::BoxFuture;
 
 use super::{
     Ledger, Scope,
-    ledger::{Answer, spent_on},
+    ledger::{Answer, Pieces, spent_on},
+    live::live,
     prepared::Prepared,
 };
 use crate::{
     error::{Error, Result},
-    model::{ChatModel, ChatRequest, ChatResponse, ModelId},
+    model::{ChatModel, ChatRequest, ChatResponse, ChatStream, ModelId},
     rollout::{
         budget::{Bound, Reservation},
         models::PricedModel,
@@ -22,6 +23,7 @@ use crate::{
 };
 
 /// A model inside a rollout: every call is limited, cached, paid for and traced.
+#[derive(Clone)]
 pub(crate) struct Metered {
     pub(crate) slot: Arc<str>,
     pub(crate) model: Arc<PricedModel>,
@@ -34,14 +36,22 @@ impl ChatModel for Metered {
         self.model.model.id()
     }
 
-    // `stream` keeps its default: an answer is kept whole before any piece of it is handed on.
     fn chat<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatResponse>> {
-        Box::pin(self.answer(request))
+        Box::pin(self.answer(request, None))
+    }
+
+    fn stream<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatStream>> {
+        Box::pin(live(self.clone(), request.clone()))
     }
 }
 
 impl Metered {
-    async fn answer(&self, request: &ChatRequest) -> Result<ChatResponse> {
+    /// Answers `request`. Where it is paid now, and `pieces` are wanted, it is streamed to them.
+    pub(super) async fn answer(
+        &self,
+        request: &ChatRequest,
+        pieces: Option<&Pieces>,
+    ) -> Result<ChatResponse> {
         let Self { model, scope, ledger, .. } = self;
         let bounded = ledger.budget().allowance().needs_bounds() || scope.budget.allowance().needs_bounds();
         let mut prepared = Prepared::new(request, model, bounded)?;
@@ -52,13 +62,13 @@ impl Metered {
 
         let reservation = scope.budget.reserve(bound).await?;
         let place = scope.begin(CallRef { slot: Arc::clone(&self.slot), key });
-        let result = ledger.answer(key, &prepared, model, &scope.waits).await;
+        let result = ledger.answer(key, &mut prepared, model, &scope.waits, pieces).await;
         scope.end(place, result.as_ref().map(drop));
         self.account(reservation, result)
     }
 
     fn fill_seed(&self, prepared: &mut Prepared<'_>, nth: u32) -> Result<()> {
-        let wanted = prepared.request.sampling.seed.is_none() && self.model.model.client().takes_seed();
+        let wanted = prepared.request().sampling.seed.is_none() && self.model.model.client().takes_seed();
         if !wanted {
             return Ok(());
         }

@@ -2,7 +2,9 @@
 
 mod cache;
 mod ledger;
+mod live;
 mod metered;
+mod payment;
 mod prepared;
 mod scope;
 

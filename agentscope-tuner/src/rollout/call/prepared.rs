@@ -1,11 +1,9 @@
 //! A request made ready: its key in the cache, and the most it can cost.
 
-use std::borrow::Cow;
-
 use crate::{
     error::{Error, ErrorKind, Result},
     message::Block,
-    model::{ChatRequest, Price, Usage},
+    model::{ChatRequest, Price, Sampling, Usage},
     rollout::{budget::Bound, models::PricedModel, store::Key},
 };
 
@@ -18,7 +16,9 @@ const MEDIA_TOKENS: u64 = 20_000;
 
 /// A request as it will be sent, and as it will be found again.
 pub(super) struct Prepared<'a> {
-    pub(super) request: Cow<'a, ChatRequest>,
+    given: &'a ChatRequest,
+    /// With what is filled in, if anything is. Boxed: each future that holds it would hold room for all of it.
+    filled: Option<Box<ChatRequest>>,
     pub(super) json: String,
     /// Of the model and the request, before attempt, repetition and seed.
     pub(super) base: Key,
@@ -28,21 +28,36 @@ impl<'a> Prepared<'a> {
     /// `bounded` calls get a most number of tokens, since a budget depends on it.
     pub(super) fn new(request: &'a ChatRequest, model: &PricedModel, bounded: bool) -> Result<Self> {
         let most = model.max_output_tokens.or(bounded.then_some(DEFAULT_MAX_TOKENS));
-        let mut request = Cow::Borrowed(request);
+        let mut this = Self { given: request, filled: None, json: String::new(), base: Key::default() };
         if request.sampling.max_tokens.is_none() && most.is_some() {
-            request.to_mut().sampling.max_tokens = most;
+            this.fill(|sampling| sampling.max_tokens = most)?;
+        } else {
+            this.write()?;
         }
-        let json = serde_json::to_string(request.as_ref()).map_err(unwritable)?;
         let mut hasher = blake3::Hasher::new();
         serde_json::to_writer(&mut hasher, model.model.id()).map_err(unwritable)?;
-        hasher.update(json.as_bytes());
-        Ok(Self { request, json, base: short(&hasher) })
+        hasher.update(this.json.as_bytes());
+        this.base = short(&hasher);
+        Ok(this)
+    }
+
+    /// The request as it will be sent.
+    pub(super) fn request(&self) -> &ChatRequest {
+        self.filled.as_deref().unwrap_or(self.given)
     }
 
     /// Sends `seed` with the request.
     pub(super) fn seed(&mut self, seed: u64) -> Result<()> {
-        self.request.to_mut().sampling.seed = Some(seed);
-        self.json = serde_json::to_string(self.request.as_ref()).map_err(unwritable)?;
+        self.fill(|sampling| sampling.seed = Some(seed))
+    }
+
+    fn fill(&mut self, set: impl FnOnce(&mut Sampling)) -> Result<()> {
+        set(&mut self.filled.get_or_insert_with(|| Box::new(self.given.clone())).sampling);
+        self.write()
+    }
+
+    fn write(&mut self) -> Result<()> {
+        self.json = serde_json::to_string(self.request()).map_err(unwritable)?;
         Ok(())
     }
 
@@ -52,20 +67,20 @@ impl<'a> Prepared<'a> {
         hasher.update(&self.base);
         hasher.update(&attempt.to_le_bytes());
         hasher.update(&nth.to_le_bytes());
-        hasher.update(&self.request.sampling.seed.unwrap_or(u64::MAX).to_le_bytes());
+        hasher.update(&self.request().sampling.seed.unwrap_or(u64::MAX).to_le_bytes());
         short(&hasher)
     }
 
     /// The most that the call can use: a token stands for at least one byte of the request.
     pub(super) fn bound(&self, price: Option<&Price>) -> Bound {
-        let messages = &self.request.messages;
+        let messages = &self.request().messages;
         let media =
             messages.iter().flat_map(|message| &message.content).filter(|block| is_media(block)).count();
         let usage = Usage {
             input_tokens: self.json.len() as u64
                 + TEMPLATE_TOKENS * messages.len() as u64
                 + MEDIA_TOKENS * media as u64,
-            output_tokens: self.request.sampling.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS).into(),
+            output_tokens: self.request().sampling.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS).into(),
             ..Usage::default()
         };
         Bound { usage, usd: price.map(|price| price.of(&usage)).unwrap_or_default() }

@@ -58,9 +58,12 @@ impl Scope {
 
     /// The calls that were answered, in the order in which they were made.
     pub(crate) fn answered(&self) -> Vec<CallRef> {
-        self.with(|state| {
+        let mut calls: Vec<_> = self.with(|state| {
             state.trace.iter().filter(|(_, answered)| *answered).map(|(call, _)| call.clone()).collect()
-        })
+        });
+        // Kept for as long as the run lasts.
+        calls.shrink_to_fit();
+        calls
     }
 
     /// The last failure of an endpoint, which the workflow may have hidden in an error of its own.

@@ -11,6 +11,7 @@
 //! | `charge` | an attempt that failed but may have been billed |
 //! | `rollout` | a finished rollout: the journal |
 
+mod queue;
 mod read;
 mod schema;
 mod writer;

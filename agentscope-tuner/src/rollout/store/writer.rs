@@ -1,27 +1,20 @@
 //! The thread that writes: takes what has piled up, commits it as one group.
 
 use std::{
-    sync::{
-        Mutex, PoisonError,
-        mpsc::{self, Receiver, Sender},
-    },
+    sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
 };
 
 use rusqlite::{Connection, Transaction, params};
 use tokio::sync::oneshot;
 
-use super::{CallRow, Key, store_error};
+use super::{CallRow, Key, queue::Queue, store_error};
 use crate::{
     error::{Error, ErrorKind, Result},
     workflow::Spent,
 };
 
-/// Most writes in one commit, and how long it waits for more of them: bounds what a kill can take.
-const GROUP: usize = 1024;
-const GATHER: Duration = Duration::from_millis(5);
-
+#[derive(Debug)]
 pub(super) enum Write {
     Meta {
         key: String,
@@ -48,26 +41,26 @@ pub(super) enum Write {
 
 #[derive(Debug)]
 pub(super) struct Writer {
-    /// `None` once dropping has begun.
-    queue: Option<Sender<Write>>,
+    queue: Arc<Queue<Write>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection) -> Result<Self> {
-        let (queue, writes) = mpsc::channel();
+        let queue = Arc::new(Queue::default());
+        let writes = Closing(Arc::clone(&queue));
         let thread = thread::Builder::new()
             .name("run-store".into())
-            .spawn(move || work(connection, &writes))
+            .spawn(move || work(connection, &writes.0))
             .map_err(|error| {
                 Error::new(ErrorKind::Io, "cannot start the store's thread").with_source(error)
             })?;
-        Ok(Self { queue: Some(queue), thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue, thread: Mutex::new(Some(thread)) })
     }
 
     pub(super) fn send(&self, write: Write) -> Result<()> {
-        let queue = self.queue.as_ref().ok_or_else(gone)?;
-        queue.send(write).map_err(|_| gone())
+        let urgent = matches!(write, Write::Flush(_));
+        if self.queue.push(write, urgent) { Ok(()) } else { Err(gone()) }
     }
 
     pub(super) async fn flush(&self) -> Result<()> {
@@ -86,7 +79,7 @@ impl Writer {
 impl Drop for Writer {
     /// What was put is committed before the store is gone.
     fn drop(&mut self) {
-        self.queue = None;
+        self.queue.close();
         let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread
             && thread.join().is_err()
@@ -96,16 +89,25 @@ impl Drop for Writer {
     }
 }
 
+/// Closes the queue when the thread ends, also by a panic: nobody may wait for a flush that never comes.
+struct Closing(Arc<Queue<Write>>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
+        self.0.clear();
+    }
+}
+
 fn gone() -> Error {
     Error::new(ErrorKind::Store, "the run store is closed")
 }
 
-/// Runs until the last sender is gone. After a failed commit nothing more is written, and every later flush
-/// answers with that failure.
-fn work(mut connection: Connection, writes: &Receiver<Write>) {
+/// Runs until the queue is closed. After a failed commit nothing more is written, and every later flush answers with
+/// that failure.
+fn work(mut connection: Connection, writes: &Queue<Write>) {
     let mut failure: Option<String> = None;
-    while let Ok(first) = writes.recv() {
-        let group = gather(first, writes);
+    while let Some(group) = writes.next_group() {
         let (flushes, group): (Vec<_>, Vec<_>) =
             group.into_iter().partition(|write| matches!(write, Write::Flush(_)));
         if failure.is_none()
@@ -122,19 +124,6 @@ fn work(mut connection: Connection, writes: &Receiver<Write>) {
             }
         }
     }
-}
-
-/// `first` and what follows it within a moment. A flush is not kept waiting.
-fn gather(first: Write, writes: &Receiver<Write>) -> Vec<Write> {
-    let end = Instant::now() + GATHER;
-    let mut group = vec![first];
-    while group.len() < GROUP && !matches!(group.last(), Some(Write::Flush(_))) {
-        match writes.recv_timeout(end.saturating_duration_since(Instant::now())) {
-            Ok(write) => group.push(write),
-            Err(_) => break,
-        }
-    }
-    group
 }
 
 fn commit(connection: &mut Connection, group: Vec<Write>) -> Result<()> {

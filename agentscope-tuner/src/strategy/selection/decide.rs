@@ -1,6 +1,6 @@
 //! From an ended race to its outcome.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, sync::Arc};
 
 use super::{
     ModelSelection,
@@ -37,7 +37,7 @@ pub(super) fn decide(
     selection: &ModelSelection,
     plan: &Plan,
     track: &Track<'_>,
-    records: &[Record],
+    records: &[Arc<Record>],
     stopped: bool,
     seed: u64,
 ) -> Decision {
@@ -98,7 +98,7 @@ fn cheapest(
 }
 
 /// Why the rewards tell nobody apart.
-fn nothing_to_compare(rows: &[Row], leader: Option<usize>, records: &[Record]) -> Option<String> {
+fn nothing_to_compare(rows: &[Row], leader: Option<usize>, records: &[Arc<Record>]) -> Option<String> {
     let first_error = records.iter().find_map(|record| record.error.as_deref()).unwrap_or("no reason given");
     if leader.is_none() {
         let judge = !records.is_empty()
@@ -115,13 +115,13 @@ fn nothing_to_compare(rows: &[Row], leader: Option<usize>, records: &[Record]) -
 
 /// Share of a candidate's rollouts that an endpoint or the judge failed.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
-fn left_out(name: &str, records: &[Record]) -> f64 {
+fn left_out(name: &str, records: &[Arc<Record>]) -> f64 {
     let own = || records.iter().filter(|record| record.candidate == name);
     let out = own().filter(|record| !record.status.counts()).count();
     out as f64 / own().count().max(1) as f64
 }
 
-fn too_many(name: &str, records: &[Record]) -> String {
+fn too_many(name: &str, records: &[Arc<Record>]) -> String {
     format!(
         "{:.0} % of the rollouts of {name} failed at an endpoint or in the judge, and who is left out is not chosen by chance: mend it and continue with `resume`, or raise strategy.select.failure-share",
         100.0 * left_out(name, records)
