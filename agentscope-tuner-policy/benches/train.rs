@@ -13,11 +13,11 @@ use agentscope_tuner_policy::{
 };
 use dfdx::{
     prelude::MeanTo,
-    tensor::{Cache, Cpu, OwnedTape},
+    tensor::{Cpu, OwnedTape},
     tensor_ops::Backward,
 };
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 struct Shape {
     layers: usize,
@@ -36,7 +36,7 @@ const SHAPES: [Shape; 4] = [
     Shape { layers: 2, width: 96, heads: 4, inner: 256, vocabulary: 16, tied: true, sequences: 256, length: 9, repeats: 20 },
     Shape { layers: 4, width: 128, heads: 4, inner: 352, vocabulary: 512, tied: true, sequences: 16, length: 128, repeats: 10 },
     Shape { layers: 8, width: 320, heads: 5, inner: 896, vocabulary: 512, tied: true, sequences: 8, length: 128, repeats: 5 },
-    Shape { layers: 12, width: 768, heads: 12, inner: 2048, vocabulary: 16_384, tied: true, sequences: 4, length: 128, repeats: 3 },
+    Shape { layers: 12, width: 768, heads: 12, inner: 2048, vocabulary: 16_384, tied: true, sequences: 4, length: 128, repeats: 2 },
 ];
 
 fn main() {
@@ -53,11 +53,7 @@ fn main() {
 
 fn compare(shape: &Shape, recompute: bool) {
     let config = shape.config();
-    let device = Cpu::default();
-    // Activations come and go with the same sizes at every step: without the cache the kernel would map and clear their
-    // pages each time.
-    device.enable_cache();
-    let params = Params::new(&device, &config, shape.checkpoint()).expect("names and shapes fit");
+    let params = Params::new(&Cpu::default(), &config, shape.checkpoint()).expect("names and shapes fit");
     let batch = shape.batch();
     let peer = std::env::var("PEER_PYTHON").ok();
     let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
@@ -72,7 +68,6 @@ fn compare(shape: &Shape, recompute: bool) {
         ours.extend(round);
     }
     let parameters: usize = params.iter().map(|param| param.var.rows() * param.var.columns()).sum();
-    device.empty_cache();
     print!("{:.2} M | {} | {:.1} ms", parameters as f64 / 1e6, batch.ids().len(), median(&ours));
     match theirs.is_empty() {
         true => println!(" (fastest {:.1})", ours.iter().copied().fold(f64::INFINITY, f64::min)),

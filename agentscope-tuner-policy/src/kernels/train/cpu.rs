@@ -13,6 +13,7 @@ use super::{
     heads::{self, Angles, Norms},
     norm,
     parallel::{add_in_order, rows_per_task},
+    pool,
     product::{self, View},
     softmax, swiglu,
 };
@@ -66,13 +67,19 @@ fn view<'a>(matrix: &Matrix<'a, Cpu>) -> View<'a> {
     View { values: &values[offset..], row_stride, column_stride }
 }
 
-fn alloc(device: &Cpu, len: usize) -> Result<Buffer<Cpu>> {
-    Storage::<f32>::try_alloc_len(device, len)
-}
-
 impl Kernels for Cpu {
     type Ids = Arc<[u32]>;
     type Layout = CpuLayout;
+
+    fn buffer(&self, len: usize) -> Result<Buffer<Self>> {
+        let mut buffer = Storage::<f32>::try_alloc_len(self, 0)?;
+        *buffer = pool::take(len);
+        Ok(buffer)
+    }
+
+    fn recycle(&self, mut buffer: Buffer<Self>) {
+        pool::give(std::mem::take(&mut *buffer));
+    }
 
     fn ids(&self, ids: &[u32]) -> Result<Self::Ids> {
         Ok(ids.into())
@@ -95,6 +102,15 @@ impl Kernels for Cpu {
         Ok(())
     }
 
+    fn copy(&self, values: &Buffer<Self>) -> Result<Buffer<Self>> {
+        let mut out = self.buffer(values.len())?;
+        let task = rows_per_task(1);
+        out.par_chunks_mut(task).zip(values.par_chunks(task)).for_each(|(out, values)| {
+            out.copy_from_slice(values);
+        });
+        Ok(out)
+    }
+
     fn add(&self, into: &mut Buffer<Self>, values: &Buffer<Self>) -> Result<()> {
         let task = rows_per_task(1);
         into.par_chunks_mut(task).zip(values.par_chunks(task)).for_each(|(into, values)| {
@@ -113,8 +129,8 @@ impl Kernels for Cpu {
     ) -> Result<Buffer<Self>> {
         let columns = bias.len();
         let mut out = match residual {
-            Some(residual) => residual.clone(),
-            None => alloc(self, rows * columns)?,
+            Some(residual) => self.copy(residual)?,
+            None => self.zeroed(rows * columns)?,
         };
         out.par_chunks_mut(rows_per_task(columns) * columns).for_each(|out| {
             for row in out.chunks_exact_mut(columns) {
@@ -150,7 +166,7 @@ impl Kernels for Cpu {
     }
 
     fn gather(&self, table: &Buffer<Self>, columns: usize, ids: &Self::Ids) -> Result<Buffer<Self>> {
-        let mut out = alloc(self, ids.len() * columns)?;
+        let mut out = self.buffer(ids.len() * columns)?;
         embedding::gather(table, columns, ids, &mut out);
         Ok(out)
     }
@@ -167,7 +183,7 @@ impl Kernels for Cpu {
     }
 
     fn rms_norm(&self, x: &Buffer<Self>, scale: &Buffer<Self>, eps: f32) -> Result<Buffer<Self>> {
-        let mut out = alloc(self, x.len())?;
+        let mut out = self.buffer(x.len())?;
         norm::forward(x, scale, eps, &mut out);
         Ok(out)
     }
@@ -190,7 +206,7 @@ impl Kernels for Cpu {
         layout: &CpuLayout,
         norms: Option<HeadNorms<'_, Self>>,
     ) -> Result<Buffer<Self>> {
-        let mut out = alloc(self, qkv.len())?;
+        let mut out = self.buffer(qkv.len())?;
         heads::split(qkv, heads, &layout.angles(), norms.map(Norms::from), &mut out);
         Ok(out)
     }
@@ -202,7 +218,7 @@ impl Kernels for Cpu {
         layout: &CpuLayout,
         norms: Option<HeadNormsBackward<'_, Self>>,
     ) -> Result<Buffer<Self>> {
-        let mut out = alloc(self, dheads.len())?;
+        let mut out = self.buffer(dheads.len())?;
         let (norms, dscales) = match norms {
             Some(HeadNormsBackward { qkv, norms, dscales }) => {
                 (Some((&qkv[..], Norms::from(norms))), dscales.map(|both| both.map(|scale| &mut scale[..])))
@@ -219,8 +235,8 @@ impl Kernels for Cpu {
         heads: Heads,
         layout: &CpuLayout,
     ) -> Result<(Buffer<Self>, Buffer<Self>)> {
-        let mut out = alloc(self, heads.rows * heads.query_width())?;
-        let mut log_sums = alloc(self, heads.rows * heads.query_heads)?;
+        let mut out = self.buffer(heads.rows * heads.query_width())?;
+        let mut log_sums = self.buffer(heads.rows * heads.query_heads)?;
         let split = Split { values: split, heads };
         attention::forward(split, &layout.segments, &layout.first_keys, &mut out, &mut log_sums);
         Ok((out, log_sums))
@@ -234,7 +250,8 @@ impl Kernels for Cpu {
         heads: Heads,
         layout: &CpuLayout,
     ) -> Result<Buffer<Self>> {
-        let mut dheads = alloc(self, split.len())?;
+        let mut dheads = self.buffer(split.len())?;
+        dheads.par_chunks_mut(rows_per_task(1)).for_each(|part| part.fill(0.0));
         let split = Split { values: split, heads };
         let saved = Saved { split, first_keys: &layout.first_keys, out, log_sums, dy };
         attention_backward::backward(saved, &layout.segments, &mut dheads);
@@ -242,7 +259,7 @@ impl Kernels for Cpu {
     }
 
     fn swiglu(&self, gate_up: &Buffer<Self>, inner: usize) -> Result<Buffer<Self>> {
-        let mut out = alloc(self, gate_up.len() / 2)?;
+        let mut out = self.buffer(gate_up.len() / 2)?;
         swiglu::forward(gate_up, inner, &mut out);
         Ok(out)
     }
@@ -253,7 +270,7 @@ impl Kernels for Cpu {
     }
 
     fn softmax_state(&self, rows: usize) -> Result<Buffer<Self>> {
-        let mut state = alloc(self, rows * SOFTMAX_STATE)?;
+        let mut state = self.zeroed(rows * SOFTMAX_STATE)?;
         state.iter_mut().step_by(SOFTMAX_STATE).for_each(|max| *max = f32::NEG_INFINITY);
         Ok(state)
     }
@@ -271,7 +288,7 @@ impl Kernels for Cpu {
 
     fn softmax_finish(&self, state: &Buffer<Self>) -> Result<[Buffer<Self>; 2]> {
         let rows = state.len() / SOFTMAX_STATE;
-        let (mut log_probs, mut entropies) = (alloc(self, rows)?, alloc(self, rows)?);
+        let (mut log_probs, mut entropies) = (self.buffer(rows)?, self.buffer(rows)?);
         softmax::finish(state, &mut log_probs, &mut entropies);
         Ok([log_probs, entropies])
     }

@@ -10,6 +10,7 @@ mod embedding;
 mod heads;
 mod norm;
 mod parallel;
+mod pool;
 mod product;
 mod reduce;
 mod softmax;
@@ -152,6 +153,16 @@ pub trait Kernels: Device + dfdx::tensor_ops::Device<f32> + HasErr<Err: Into<Err
         Storage::<f32>::try_alloc_len(self, len)
     }
 
+    /// A buffer whose numbers mean nothing, for kernels that write all of it.
+    fn buffer(&self, len: usize) -> Result<Buffer<Self>, Self::Err> {
+        self.zeroed(len)
+    }
+
+    /// Takes back a buffer that is no longer needed.
+    fn recycle(&self, buffer: Buffer<Self>) {
+        drop(buffer);
+    }
+
     /// Whether a buffer has no numbers at all.
     fn is_empty(&self, buffer: &Buffer<Self>) -> bool {
         Storage::<f32>::len(self, buffer) == 0
@@ -178,6 +189,9 @@ pub trait Kernels: Device + dfdx::tensor_ops::Device<f32> + HasErr<Err: Into<Err
         a: Matrix<'_, Self>,
         b: Matrix<'_, Self>,
     ) -> Result<(), Self::Err>;
+
+    /// The same numbers in a buffer of their own.
+    fn copy(&self, values: &Buffer<Self>) -> Result<Buffer<Self>, Self::Err>;
 
     /// `into += values`.
     fn add(&self, into: &mut Buffer<Self>, values: &Buffer<Self>) -> Result<(), Self::Err>;
