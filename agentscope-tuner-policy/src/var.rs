@@ -57,6 +57,11 @@ impl<D: Storage<f32>, T> Var<D, T> {
         Arc::unwrap_or_clone(self.value)
     }
 
+    /// The numbers alone, unless somebody else holds them too.
+    pub fn try_into_value(self) -> Option<Buffer<D>> {
+        Arc::into_inner(self.value)
+    }
+
     /// The device of the numbers.
     pub fn device(&self) -> &D {
         self.node.device()

@@ -8,16 +8,20 @@
 #[expect(clippy::excessive_precision, reason = "the two parts of ln 2 must be exactly these floats")]
 pub(crate) fn exp(x: f32) -> f32 {
     const LN_2_HIGH: f32 = 0.693_359_375;
+    const ROUND: f32 = 12_582_912.0;
     const LN_2_LOW: f32 = -2.121_944_400_5e-4;
     let x = x.clamp(-87.3, 88.7);
-    let power = (x * std::f32::consts::LOG2_E).round_ties_even();
+    // Adding 1.5 x 2^23 rounds to the nearest integer and leaves it in the low bits; a cast from float to integer would
+    // keep the compiler from using vectors.
+    let shifted = x.mul_add(std::f32::consts::LOG2_E, ROUND);
+    let power = shifted - ROUND;
     let r = power.mul_add(-LN_2_LOW, power.mul_add(-LN_2_HIGH, x));
     let mut sum = 1.0 / 5040.0;
     for coefficient in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
         sum = r.mul_add(sum, coefficient);
     }
     // Two factors, since 2^128 has no float: their product is exact wherever the result is finite.
-    let exponent = power as i32;
+    let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
     let half = exponent >> 1;
     sum * power_of_two(half) * power_of_two(exponent - half)
 }
@@ -25,7 +29,7 @@ pub(crate) fn exp(x: f32) -> f32 {
 /// 2^n for n in [-126, 127].
 #[inline(always)]
 fn power_of_two(n: i32) -> f32 {
-    f32::from_bits(((n + 127) as u32) << 23)
+    f32::from_bits((n.wrapping_add(127) as u32) << 23)
 }
 
 /// x σ(x), the activation of SwiGLU (Shazeer, arXiv 2002.05202), and its derivative σ(x) (1 + x (1 − σ(x))).

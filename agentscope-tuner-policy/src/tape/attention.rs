@@ -47,11 +47,18 @@ pub(super) fn split_heads<D: Kernels, T: Tape<f32, D>>(
     let y = Var::new(&device, split, qkv.rows() * qkv.columns() / heads.head_dim, heads.head_dim);
     let (node, input, packing) = (y.node().clone(), qkv.node().clone(), Arc::clone(packing));
     // Only the norms read the input again.
-    let normed = norms.map(|norms| (qkv, norms));
+    let normed = match norms {
+        Some(norms) => Some((qkv, norms)),
+        None => {
+            qkv.recycle();
+            None
+        }
+    };
     tape.add_backward_op(move |grads| {
         let Some(dy) = slot::take(grads, &node)? else { return Ok(()) };
         let Some((qkv, norms)) = normed else {
             let gradient = device.split_heads_backward(&dy, heads, &packing.layout, None)?;
+            device.recycle(dy);
             return slot::give(grads, &input, gradient);
         };
         let len = heads.head_dim;
@@ -64,6 +71,8 @@ pub(super) fn split_heads<D: Kernels, T: Tape<f32, D>>(
                 slot::give(grads, param.var.node(), dscale)?;
             }
         }
+        device.recycle(dy);
+        qkv.recycle();
         slot::give(grads, &input, gradient)
     });
     Ok(y.put_tape(tape))
@@ -83,7 +92,11 @@ pub(super) fn attention<D: Kernels, T: Tape<f32, D>>(
         let Some(dy) = slot::take(grads, out.node())? else { return Ok(()) };
         let saved = (out.value(), &log_sums);
         let gradient = device.attention_backward(split.value(), saved, &dy, heads, &packing.layout)?;
-        slot::give(grads, split.node(), gradient)
+        device.recycle(dy);
+        let node = split.node().clone();
+        split.recycle();
+        out.recycle();
+        slot::give(grads, &node, gradient)
     });
     Ok(y.put_tape(tape))
 }

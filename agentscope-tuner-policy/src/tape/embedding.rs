@@ -37,8 +37,10 @@ fn gather<D: Kernels, T: Tape<f32, D>>(
         let (node, ids) = (y.node().clone(), ids.clone());
         tape.add_backward_op(move |grads| {
             let Some(dy) = slot::take(grads, &node)? else { return Ok(()) };
-            let (dtable, _) = slot::open(grads, &table)?;
-            device.scatter_add(dtable, columns, &ids, &dy)
+            let dtable = slot::open_zeroed(grads, &table)?;
+            device.scatter_add(dtable, columns, &ids, &dy)?;
+            device.recycle(dy);
+            Ok(())
         });
     }
     Ok(y.put_tape(tape))

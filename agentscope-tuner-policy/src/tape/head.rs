@@ -121,7 +121,10 @@ impl<D: Kernels> Head<D> {
         for block in &self.blocks {
             let logits = self.logits(*block)?;
             device.softmax_block(&logits, *block, &self.ids, &mut state)?;
-            kept = (self.blocks.len() == 1).then_some(logits);
+            match self.blocks.len() {
+                1 => kept = Some(logits),
+                _ => device.recycle(logits),
+            }
         }
         Ok(SavedLogits { state, kept })
     }
@@ -129,7 +132,7 @@ impl<D: Kernels> Head<D> {
     fn logits(&self, block: LogitsBlock) -> Result<Buffer<D>, D::Err> {
         let Self { x, projection, inverse_temperature, .. } = self;
         let LogitsBlock { rows, first_row, columns, first_column } = block;
-        let mut logits = x.device().zeroed(rows * columns)?;
+        let mut logits = x.device().buffer(rows * columns)?;
         let target = Target { values: &mut logits, offset: 0, row_stride: columns, accumulate: false };
         let weight = whole(&projection.var).skip(first_column, 0).transposed();
         let shape = Shape { rows, columns, inner: x.columns() };
@@ -156,6 +159,7 @@ impl<D: Kernels> Head<D> {
             let doutputs = [&dlog_probs, &dentropies];
             device.softmax_block_backward(&mut logits, *block, &self.ids, &state, doutputs)?;
             self.block_backward(grads, *block, &logits)?;
+            device.recycle(logits);
         }
         Ok(())
     }
@@ -171,14 +175,15 @@ impl<D: Kernels> Head<D> {
         let LogitsBlock { rows, first_row, columns, first_column } = block;
         let width = x.columns();
         let dlogits = || Matrix::<D>::new(dlogits, columns);
-        if let Some((values, accumulate)) = slot::open_trainable(grads, projection)? {
+        if projection.trainable {
+            let values = slot::open_zeroed(grads, &projection.var)?;
             let offset = first_column * width;
-            let target = Target { values, offset, row_stride: width, accumulate };
+            let target = Target { values, offset, row_stride: width, accumulate: true };
             let shape = Shape { rows: columns, columns: width, inner: rows };
             x.device().product(target, shape, *alpha, dlogits().transposed(), whole(x).skip(first_row, 0))?;
         }
-        let (values, accumulate) = slot::open(grads, x)?;
-        let target = Target { values, offset: first_row * width, row_stride: width, accumulate };
+        let values = slot::open_zeroed(grads, x)?;
+        let target = Target { values, offset: first_row * width, row_stride: width, accumulate: true };
         let shape = Shape { rows, columns: width, inner: columns };
         x.device().product(target, shape, *alpha, dlogits(), whole(&projection.var).skip(first_column, 0))
     }

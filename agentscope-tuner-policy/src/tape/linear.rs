@@ -31,8 +31,8 @@ pub(super) fn linear<D: Kernels, T: Tape<f32, D>>(
     let (rows, columns) = (x.rows(), layer.weight.var.rows());
     let mut out = match (layer.bias, residual) {
         (Some(bias), _) => device.spread(rows, bias.var.value(), residual.map(Var::value))?,
-        (None, Some(residual)) => residual.value().clone(),
-        (None, None) => device.zeroed(rows * columns)?,
+        (None, Some(residual)) => device.copy(residual.value())?,
+        (None, None) => device.buffer(rows * columns)?,
     };
     let accumulate = layer.bias.is_some() || residual.is_some();
     let target = Target { values: &mut out, offset: 0, row_stride: columns, accumulate };
@@ -50,7 +50,12 @@ pub(super) fn linear<D: Kernels, T: Tape<f32, D>>(
     tape.add_backward_op(move |grads| {
         let Some(dy) = slot::take(grads, &node)? else { return Ok(()) };
         saved.backward(grads, &dy)?;
-        residual.map_or(Ok(()), |residual| slot::give(grads, &residual, dy))
+        saved.x.recycle();
+        match residual {
+            Some(residual) => slot::give(grads, &residual, dy)?,
+            None => device.recycle(dy),
+        }
+        Ok(())
     });
     Ok(y.put_tape(tape))
 }
@@ -63,7 +68,7 @@ fn adapt<D: Kernels>(
     columns: usize,
 ) -> Result<Buffer<D>, D::Err> {
     let (device, rank) = (x.device(), adapter.a.var.rows());
-    let mut low = device.zeroed(x.rows() * rank)?;
+    let mut low = device.buffer(x.rows() * rank)?;
     let target = Target { values: &mut low, offset: 0, row_stride: rank, accumulate: false };
     let shape = Shape { rows: x.rows(), columns: rank, inner: x.columns() };
     device.product(target, shape, 1.0, whole(x), whole(&adapter.a.var).transposed())?;
@@ -97,10 +102,8 @@ impl<D: Kernels> Saved<D> {
             let inner = (1.0, x.rows());
             slot::add_product(grads, &weight.var, inner, dy_matrix().transposed(), whole(x))?;
         }
-        if let Some(bias) = bias
-            && let Some((dbias, _)) = slot::open_trainable(grads, bias)?
-        {
-            x.device().add_rows(dbias, dy)?;
+        if let Some(bias) = bias.as_ref().filter(|bias| bias.trainable) {
+            x.device().add_rows(slot::open_zeroed(grads, &bias.var)?, dy)?;
         }
         slot::add_product(grads, x, (1.0, columns), dy_matrix(), whole(&weight.var))?;
         for (adapter, low) in adapters {
@@ -119,7 +122,7 @@ impl<D: Kernels> Saved<D> {
         let (x, rank, scale) = (&self.x, adapter.a.var.rows(), adapter.scale);
         let (a, b) = (&adapter.a, &adapter.b);
         let dy_again = Matrix { ..dy };
-        let mut dlow = x.device().zeroed(x.rows() * rank)?;
+        let mut dlow = x.device().buffer(x.rows() * rank)?;
         let target = Target { values: &mut dlow, offset: 0, row_stride: rank, accumulate: false };
         let shape = Shape { rows: x.rows(), columns: rank, inner: adapter.rows.len() };
         x.device().product(target, shape, scale, dy, whole(&b.var))?;

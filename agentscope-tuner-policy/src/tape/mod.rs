@@ -36,3 +36,13 @@ use dfdx::tensor::HasErr;
 
 /// What an operation gives: a value with its tape, or the device's refusal.
 type Step<D, T> = Result<Var<D, T>, <D as HasErr>::Err>;
+
+impl<D: Kernels> Var<D> {
+    /// Leaves the memory to later operations when nobody else holds the numbers.
+    fn recycle(self) {
+        let device = self.device().clone();
+        if let Some(value) = self.try_into_value() {
+            device.recycle(value);
+        }
+    }
+}

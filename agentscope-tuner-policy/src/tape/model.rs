@@ -5,7 +5,8 @@ use std::sync::Arc;
 use dfdx::tensor::Tape;
 
 use super::{
-    Batch, Kernels, Lora, Step, attention::Packing, block::Block, embedding::embed, norm::rms_norm, recompute,
+    Batch, Kernels, Lora, Step, attention::Packing, batch::request, block::Block, embedding::embed,
+    norm::rms_norm, recompute,
 };
 use crate::{config::PolicyConfig, error::Result, kernels::train::Heads, params::Params, var::Var};
 
@@ -31,6 +32,12 @@ pub fn forward<D: Kernels, T: Tape<f32, D>>(
     settings: ForwardSettings,
 ) -> Result<Var<D, T>> {
     batch.check(config.vocab_size, config.max_position_embeddings)?;
+    if let Some(lora) = lora.filter(|lora| lora.layers.len() != params.layers.len()) {
+        let (adapted, blocks) = (lora.layers.len(), params.layers.len());
+        return Err(request(format!(
+            "the adapter has {adapted} layers and the model {blocks}; load one made for it"
+        )));
+    }
     run(config, params, lora, batch, tape, settings).map_err(Into::into)
 }
 

@@ -14,13 +14,12 @@ pub(super) fn rms_norm<D: Kernels, T: Tape<f32, D>>(x: Var<D, T>, scale: &Param<
     let (node, scale) = (y.node().clone(), scale.clone());
     tape.add_backward_op(move |grads| {
         let Some(dy) = slot::take(grads, &node)? else { return Ok(()) };
-        // Out of the map while the input's gradient is borrowed from it.
-        let mut dscale = match slot::open_trainable(grads, &scale)? {
-            Some(_) => slot::take(grads, scale.var.node())?,
-            None => None,
-        };
+        // On its own, since the gradients lend out one buffer at a time.
+        let mut dscale = scale.trainable.then(|| device.zeroed(scale.var.columns())).transpose()?;
         let dx = slot::open(grads, &x)?;
         device.rms_norm_backward((x.value(), scale.var.value(), eps), &dy, dx, dscale.as_mut())?;
+        device.recycle(dy);
+        x.recycle();
         dscale.map_or(Ok(()), |dscale| slot::give(grads, scale.var.node(), dscale))
     });
     Ok(y.put_tape(tape))

@@ -48,11 +48,14 @@ pub(super) fn give<D: Kernels>(
         *slot = gradient;
         Ok(())
     } else {
-        node.device().add(slot, &gradient)
+        node.device().add(slot, &gradient)?;
+        node.device().recycle(gradient);
+        Ok(())
     }
 }
 
-/// The gradient of a value to write into, and whether it holds something to be added to; else it is zero.
+/// The gradient of a value, and whether it holds something to be added to; else its numbers mean nothing, and the caller
+/// writes them all.
 pub(super) fn open<'a, D: Kernels>(
     grads: &'a mut Gradients<f32, D>,
     var: &Var<D>,
@@ -61,17 +64,22 @@ pub(super) fn open<'a, D: Kernels>(
     let slot = grads.get_or_alloc_mut(var.node())?;
     let accumulate = !device.is_empty(slot);
     if !accumulate {
-        *slot = device.zeroed(var.rows() * var.columns())?;
+        *slot = device.buffer(var.rows() * var.columns())?;
     }
     Ok((slot, accumulate))
 }
 
-/// The gradient of a parameter to write into; none when it is frozen.
-pub(super) fn open_trainable<'a, D: Kernels>(
+/// The gradient of a value, zero where nothing has flowed yet, to add to.
+pub(super) fn open_zeroed<'a, D: Kernels>(
     grads: &'a mut Gradients<f32, D>,
-    param: &Param<D>,
-) -> Result<Option<(&'a mut Buffer<D>, bool)>, D::Err> {
-    param.trainable.then(|| open(grads, &param.var)).transpose()
+    var: &Var<D>,
+) -> Result<&'a mut Buffer<D>, D::Err> {
+    let device = var.device();
+    let slot = grads.get_or_alloc_mut(var.node())?;
+    if device.is_empty(slot) {
+        *slot = device.zeroed(var.rows() * var.columns())?;
+    }
+    Ok(slot)
 }
 
 /// Adds the product of two matrices to the gradient of `var`, all of it.

@@ -18,6 +18,7 @@ pub(super) fn swiglu<D: Kernels, T: Tape<f32, D>>(gate_up: Var<D, T>) -> Step<D,
         // Nobody reads gate and up again, so their memory takes the gradient.
         let mut gradient = gate_up.into_value();
         device.swiglu_backward(&mut gradient, inner, &dy)?;
+        device.recycle(dy);
         slot::give(grads, &input, gradient)
     });
     Ok(y.put_tape(tape))

@@ -7,53 +7,20 @@ use rayon::prelude::*;
 
 use super::{
     HeadNorms, HeadNormsBackward, Heads, Kernels, LogitsBlock, Matrix, SOFTMAX_STATE, Shape, Target,
-    attention::{self, Segment, Split},
+    attention::{self, Split},
     attention_backward::{self, Saved},
     embedding,
-    heads::{self, Angles, Norms},
+    heads::{self, Norms},
+    layout::CpuLayout,
     norm,
     parallel::{add_in_order, rows_per_task},
+    pool,
     product::{self, View},
     softmax, swiglu,
 };
 use crate::{device::Buffer, kernels::vectorized};
 
 type Result<T> = std::result::Result<T, CpuError>;
-
-/// A packed batch as the CPU's kernels want it.
-#[derive(Debug)]
-pub struct CpuLayout {
-    segments: Vec<Segment>,
-    /// The first row that each row attends to.
-    first_keys: Vec<u32>,
-    positions: Vec<u32>,
-    cos: Vec<f32>,
-    sin: Vec<f32>,
-}
-
-impl CpuLayout {
-    fn new(offsets: &[usize], window: Option<usize>, frequencies: &[f32]) -> Self {
-        let sequences = || offsets.windows(2).map(|ends| ends[0]..ends[1]);
-        let window = window.unwrap_or(usize::MAX);
-        let first_key = |start: usize, row: usize| start.max((row + 1).saturating_sub(window)) as u32;
-        let longest = sequences().map(|rows| rows.len()).max().unwrap_or(0);
-        let angles = (0..longest).flat_map(|p| frequencies.iter().map(move |f| p as f64 * f64::from(*f)));
-        let (cos, sin) = angles.map(|angle| (angle.cos() as f32, angle.sin() as f32)).unzip();
-        Self {
-            segments: Segment::cut(offsets),
-            first_keys: sequences()
-                .flat_map(|rows| rows.clone().map(move |row| first_key(rows.start, row)))
-                .collect(),
-            positions: sequences().flat_map(|rows| 0..rows.len() as u32).collect(),
-            cos,
-            sin,
-        }
-    }
-
-    fn angles(&self) -> Angles<'_> {
-        Angles { cos: &self.cos, sin: &self.sin, positions: &self.positions }
-    }
-}
 
 impl<'a> From<HeadNorms<'a, Cpu>> for Norms<'a> {
     fn from(norms: HeadNorms<'a, Cpu>) -> Self {
@@ -66,13 +33,19 @@ fn view<'a>(matrix: &Matrix<'a, Cpu>) -> View<'a> {
     View { values: &values[offset..], row_stride, column_stride }
 }
 
-fn alloc(device: &Cpu, len: usize) -> Result<Buffer<Cpu>> {
-    Storage::<f32>::try_alloc_len(device, len)
-}
-
 impl Kernels for Cpu {
     type Ids = Arc<[u32]>;
     type Layout = CpuLayout;
+
+    fn buffer(&self, len: usize) -> Result<Buffer<Self>> {
+        let mut buffer = Storage::<f32>::try_alloc_len(self, 0)?;
+        *buffer = pool::take(len);
+        Ok(buffer)
+    }
+
+    fn recycle(&self, mut buffer: Buffer<Self>) {
+        pool::give(std::mem::take(&mut *buffer));
+    }
 
     fn ids(&self, ids: &[u32]) -> Result<Self::Ids> {
         Ok(ids.into())
@@ -95,6 +68,15 @@ impl Kernels for Cpu {
         Ok(())
     }
 
+    fn copy(&self, values: &Buffer<Self>) -> Result<Buffer<Self>> {
+        let mut out = self.buffer(values.len())?;
+        let task = rows_per_task(1);
+        out.par_chunks_mut(task).zip(values.par_chunks(task)).for_each(|(out, values)| {
+            out.copy_from_slice(values);
+        });
+        Ok(out)
+    }
+
     fn add(&self, into: &mut Buffer<Self>, values: &Buffer<Self>) -> Result<()> {
         let task = rows_per_task(1);
         into.par_chunks_mut(task).zip(values.par_chunks(task)).for_each(|(into, values)| {
@@ -113,8 +95,8 @@ impl Kernels for Cpu {
     ) -> Result<Buffer<Self>> {
         let columns = bias.len();
         let mut out = match residual {
-            Some(residual) => residual.clone(),
-            None => alloc(self, rows * columns)?,
+            Some(residual) => self.copy(residual)?,
+            None => self.zeroed(rows * columns)?,
         };
         out.par_chunks_mut(rows_per_task(columns) * columns).for_each(|out| {
             for row in out.chunks_exact_mut(columns) {
@@ -150,7 +132,7 @@ impl Kernels for Cpu {
     }
 
     fn gather(&self, table: &Buffer<Self>, columns: usize, ids: &Self::Ids) -> Result<Buffer<Self>> {
-        let mut out = alloc(self, ids.len() * columns)?;
+        let mut out = self.buffer(ids.len() * columns)?;
         embedding::gather(table, columns, ids, &mut out);
         Ok(out)
     }
@@ -167,7 +149,7 @@ impl Kernels for Cpu {
     }
 
     fn rms_norm(&self, x: &Buffer<Self>, scale: &Buffer<Self>, eps: f32) -> Result<Buffer<Self>> {
-        let mut out = alloc(self, x.len())?;
+        let mut out = self.buffer(x.len())?;
         norm::forward(x, scale, eps, &mut out);
         Ok(out)
     }
@@ -190,7 +172,7 @@ impl Kernels for Cpu {
         layout: &CpuLayout,
         norms: Option<HeadNorms<'_, Self>>,
     ) -> Result<Buffer<Self>> {
-        let mut out = alloc(self, qkv.len())?;
+        let mut out = self.buffer(qkv.len())?;
         heads::split(qkv, heads, &layout.angles(), norms.map(Norms::from), &mut out);
         Ok(out)
     }
@@ -202,7 +184,7 @@ impl Kernels for Cpu {
         layout: &CpuLayout,
         norms: Option<HeadNormsBackward<'_, Self>>,
     ) -> Result<Buffer<Self>> {
-        let mut out = alloc(self, dheads.len())?;
+        let mut out = self.buffer(dheads.len())?;
         let (norms, dscales) = match norms {
             Some(HeadNormsBackward { qkv, norms, dscales }) => {
                 (Some((&qkv[..], Norms::from(norms))), dscales.map(|both| both.map(|scale| &mut scale[..])))
@@ -219,8 +201,8 @@ impl Kernels for Cpu {
         heads: Heads,
         layout: &CpuLayout,
     ) -> Result<(Buffer<Self>, Buffer<Self>)> {
-        let mut out = alloc(self, heads.rows * heads.query_width())?;
-        let mut log_sums = alloc(self, heads.rows * heads.query_heads)?;
+        let mut out = self.buffer(heads.rows * heads.query_width())?;
+        let mut log_sums = self.buffer(heads.rows * heads.query_heads)?;
         let split = Split { values: split, heads };
         attention::forward(split, &layout.segments, &layout.first_keys, &mut out, &mut log_sums);
         Ok((out, log_sums))
@@ -234,7 +216,8 @@ impl Kernels for Cpu {
         heads: Heads,
         layout: &CpuLayout,
     ) -> Result<Buffer<Self>> {
-        let mut dheads = alloc(self, split.len())?;
+        let mut dheads = self.buffer(split.len())?;
+        dheads.par_chunks_mut(rows_per_task(1)).for_each(|part| part.fill(0.0));
         let split = Split { values: split, heads };
         let saved = Saved { split, first_keys: &layout.first_keys, out, log_sums, dy };
         attention_backward::backward(saved, &layout.segments, &mut dheads);
@@ -242,7 +225,7 @@ impl Kernels for Cpu {
     }
 
     fn swiglu(&self, gate_up: &Buffer<Self>, inner: usize) -> Result<Buffer<Self>> {
-        let mut out = alloc(self, gate_up.len() / 2)?;
+        let mut out = self.buffer(gate_up.len() / 2)?;
         swiglu::forward(gate_up, inner, &mut out);
         Ok(out)
     }
@@ -253,7 +236,7 @@ impl Kernels for Cpu {
     }
 
     fn softmax_state(&self, rows: usize) -> Result<Buffer<Self>> {
-        let mut state = alloc(self, rows * SOFTMAX_STATE)?;
+        let mut state = self.zeroed(rows * SOFTMAX_STATE)?;
         state.iter_mut().step_by(SOFTMAX_STATE).for_each(|max| *max = f32::NEG_INFINITY);
         Ok(state)
     }
@@ -271,7 +254,7 @@ impl Kernels for Cpu {
 
     fn softmax_finish(&self, state: &Buffer<Self>) -> Result<[Buffer<Self>; 2]> {
         let rows = state.len() / SOFTMAX_STATE;
-        let (mut log_probs, mut entropies) = (alloc(self, rows)?, alloc(self, rows)?);
+        let (mut log_probs, mut entropies) = (self.buffer(rows)?, self.buffer(rows)?);
         softmax::finish(state, &mut log_probs, &mut entropies);
         Ok([log_probs, entropies])
     }

@@ -106,21 +106,16 @@ fn check(out: &[f32], stride: usize, shape: Shape, a: View<'_>, b: View<'_>) {
 
 /// Rows and columns of a tile of the output.
 ///
-/// Each tile packs its rows of the left and its columns of the right matrix anew, which costs as much as
-/// `1 / rows + 1 / columns`; so few tiles, near squares, yet enough of them for the threads.
+/// Each tile packs its columns of the right matrix anew, which where these must be transposed costs as much as some 50
+/// rows of arithmetic; so the output is cut across columns first, and across rows only where columns would get narrow.
 fn tile(shape: Shape) -> [usize; 2] {
     const WORTH_A_TASK: usize = 1 << 21;
     const MOST_TILES: usize = 16;
+    const NARROW: usize = 96;
     let work = shape.rows * shape.columns * shape.inner;
-    let tiles = (work / WORTH_A_TASK).clamp(1, MOST_TILES).next_power_of_two();
-    let (mut down, mut across) = (1, 1);
-    while down * across < tiles {
-        if shape.rows / down >= shape.columns / across {
-            down *= 2;
-        } else {
-            across *= 2;
-        }
-    }
+    let tiles = (work / WORTH_A_TASK).clamp(1, MOST_TILES);
+    let across = (shape.columns / NARROW).clamp(1, tiles);
+    let down = (tiles / across).max(1);
     [part_of(shape.rows, down, 16), part_of(shape.columns, across, 16)]
 }
 

@@ -1,135 +1,22 @@
 //! The whole model against its plain twin.
 
-use dfdx::prelude::SumTo;
-use dfdx::tensor::{Cpu, Gradients, NoneTape, OwnedTape, Tape};
-use dfdx::tensor_ops::Backward;
+use dfdx::{
+    prelude::SumTo,
+    tensor::{Cpu, Gradients, NoneTape, OwnedTape},
+    tensor_ops::Backward,
+};
 
 use super::{
+    fixture::{Model, TEMPERATURE, batch},
     harness::{assert_close, numbers, slopes, wide},
     reference::{self, Weights},
 };
 use crate::{
-    config::{Architecture, PolicyConfig, RopeScaling},
+    config::{Architecture, PolicyConfig},
     device::Device,
-    params::{Param, Params},
-    tape::{
-        Adapter, Batch, ForwardSettings, LayerAdapters, LogProbs, Lora, Targets, forward, gradient,
-        log_probs, logits,
-    },
-    tensor::{HostTensor, TensorMap},
+    params::Param,
+    tape::{Adapter, Batch, ForwardSettings, LayerAdapters, Lora, forward, gradient, logits},
 };
-
-const TEMPERATURE: f32 = 0.7;
-
-/// Every extra that a family has, on the smallest sizes that tell them apart.
-pub(super) fn tiny(architecture: Architecture) -> PolicyConfig {
-    let (qwen2, qwen3) = (architecture == Architecture::Qwen2, architecture == Architecture::Qwen3);
-    PolicyConfig {
-        architecture,
-        vocab_size: 11,
-        hidden_size: 6,
-        intermediate_size: 5,
-        num_layers: 2,
-        num_heads: 4,
-        num_kv_heads: 2,
-        head_dim: 2,
-        rms_norm_eps: 1e-5,
-        rope_theta: 50.0,
-        rope_scaling: RopeScaling::None,
-        max_position_embeddings: 64,
-        tie_word_embeddings: qwen2,
-        qkv_bias: qwen2,
-        output_bias: architecture == Architecture::Llama,
-        mlp_bias: architecture == Architecture::Llama,
-        qk_norm: qwen3,
-        sliding_window: (architecture == Architecture::Mistral).then_some(3),
-    }
-}
-
-/// A checkpoint of such numbers, each tensor with its own.
-pub(super) fn checkpoint(config: &PolicyConfig) -> TensorMap {
-    let mut tensors = TensorMap::new();
-    // Asking for what is missing, until nothing is: the names live in `Params` alone.
-    loop {
-        match Params::new(&Cpu::default(), config, tensors.clone()) {
-            Ok(_) => return tensors,
-            Err(error) => {
-                let message = error.to_string();
-                let name = message.split('`').nth(1).unwrap().to_owned();
-                let shape = shape_of(config, &name);
-                let data = numbers(tensors.len() as u64 + 50, shape.iter().product());
-                let data =
-                    if name.contains("norm") { data.iter().map(|x| 1.0 + 0.3 * x).collect() } else { data };
-                tensors.insert(name, HostTensor { shape, data });
-            }
-        }
-    }
-}
-
-fn shape_of(config: &PolicyConfig, name: &str) -> Vec<usize> {
-    let (width, inner) = (config.hidden_size, config.intermediate_size);
-    let part = name.trim_end_matches(".weight").trim_end_matches(".bias");
-    let (rows, columns) = match part.rsplit('.').next().unwrap() {
-        "embed_tokens" | "lm_head" => (config.vocab_size, width),
-        "q_proj" => (config.query_width(), width),
-        "k_proj" | "v_proj" => (config.kv_width(), width),
-        "o_proj" => (width, config.query_width()),
-        "gate_proj" | "up_proj" => (inner, width),
-        "down_proj" => (width, inner),
-        "q_norm" | "k_norm" => return vec![config.head_dim],
-        _ => return vec![width],
-    };
-    if name.ends_with("bias") { vec![rows] } else { vec![rows, columns] }
-}
-
-pub(super) fn batch() -> Batch {
-    Batch::new([&[3_u32, 1, 4, 1, 5][..], &[9], &[2, 6, 5, 3]])
-}
-
-pub(super) struct Model {
-    pub(super) config: PolicyConfig,
-    pub(super) params: Params<Cpu>,
-    pub(super) lora: Option<Lora<Cpu>>,
-}
-
-impl Model {
-    pub(super) fn new(architecture: Architecture) -> Self {
-        let config = tiny(architecture);
-        let params = Params::new(&Cpu::default(), &config, checkpoint(&config)).unwrap();
-        Self { config, params, lora: None }
-    }
-
-    pub(super) fn log_probs<T: Tape<f32, Cpu>>(
-        &self,
-        batch: &Batch,
-        tape: T,
-        recompute: bool,
-        bytes: usize,
-    ) -> LogProbs<Cpu, T> {
-        let Self { config, params, lora } = self;
-        let hidden =
-            forward(config, params, lora.as_ref(), batch, tape, ForwardSettings { recompute }).unwrap();
-        let targets = Targets::next_tokens(batch);
-        log_probs(hidden, params.output_projection(), &targets, TEMPERATURE, bytes).unwrap()
-    }
-
-    /// Gradients of Σ weight · (log-probabilities, then entropies).
-    pub(super) fn gradients(&self, weights: &[f32], recompute: bool, bytes: usize) -> Gradients<f32, Cpu> {
-        use dfdx::tensor::TensorFromVec;
-        let out = self.log_probs(&batch(), OwnedTape::default(), recompute, bytes);
-        let count = weights.len() / 2;
-        let weight =
-            |range: std::ops::Range<usize>| Cpu::default().tensor_from_vec(weights[range].to_vec(), (count,));
-        let of_log_probs = (out.log_probs * weight(0..count)).sum();
-        let of_entropies = (out.entropies * weight(count..2 * count)).sum();
-        (of_log_probs + of_entropies).backward()
-    }
-
-    fn values(&self, recompute: bool, bytes: usize) -> Vec<f32> {
-        let out = self.log_probs(&batch(), NoneTape, recompute, bytes);
-        [out.log_probs.as_vec(), out.entropies.as_vec()].concat()
-    }
-}
 
 /// Log-probabilities, then entropies, of the tokens of `batch`, by the plain model.
 fn plain(config: &PolicyConfig, weights: &Weights) -> Vec<f64> {
@@ -313,4 +200,13 @@ fn gradients_of_two_passes_add_up() {
         let double: Vec<f64> = single.iter().map(|g| 2.0 * f64::from(*g)).collect();
         assert_close("twice", ours, &double, 1e-5);
     }
+}
+
+#[test]
+fn adapters_of_another_model_are_refused() {
+    let model = Model::new(Architecture::Llama);
+    let lora = Lora { layers: vec![LayerAdapters::default()] };
+    let settings = ForwardSettings::default();
+    let result = forward(&model.config, &model.params, Some(&lora), &batch(), NoneTape, settings);
+    assert!(result.unwrap_err().to_string().contains("the adapter has 1 layers and the model 2"));
 }

@@ -24,9 +24,9 @@ fn run(threads: usize) -> Vec<Vec<f32>> {
             num_kv_heads: 2,
             head_dim: 16,
             max_position_embeddings: 400,
-            ..super::model::tiny(Architecture::Qwen3)
+            ..super::fixture::tiny(Architecture::Qwen3)
         };
-        let params = Params::new(&Cpu::default(), &config, super::model::checkpoint(&config)).unwrap();
+        let params = Params::new(&Cpu::default(), &config, super::fixture::checkpoint(&config)).unwrap();
         let ids: Vec<u32> = numbers(5, 600).iter().map(|x| ((x + 1.0) * 149.0) as u32).collect();
         let batch = Batch::new([&ids[..9], &ids[9..20], &ids[20..350], &ids[350..]]);
         let settings = ForwardSettings { recompute: true };

@@ -1,0 +1,41 @@
+"""Forward and backward of the mean token loss of a Llama in PyTorch: the peer of `benches/train.rs`.
+
+    pip install torch transformers
+    python pytorch_train.py LAYERS WIDTH HEADS KV_HEADS INNER VOCABULARY TIED SEQUENCES LENGTH REPEATS
+
+Prints the milliseconds of each repeat on one line, after two repeats to warm up.
+"""
+
+import sys
+import time
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+
+def main() -> None:
+    layers, width, heads, kv_heads, inner, vocabulary, tied, sequences, length, repeats = map(int, sys.argv[1:])
+    torch.set_num_threads(2)
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        num_hidden_layers=layers,
+        hidden_size=width,
+        num_attention_heads=heads,
+        num_key_value_heads=kv_heads,
+        intermediate_size=inner,
+        vocab_size=vocabulary,
+        tie_word_embeddings=bool(tied),
+        max_position_embeddings=length,
+    )
+    model = LlamaForCausalLM(config)
+    ids = torch.randint(vocabulary, (sequences, length))
+    times = []
+    for _ in range(repeats + 2):
+        model.zero_grad(set_to_none=True)
+        start = time.perf_counter()
+        model(input_ids=ids, labels=ids, use_cache=False).loss.backward()
+        times.append((time.perf_counter() - start) * 1e3)
+    print(" ".join(f"{ms:.2f}" for ms in times[2:]))
+
+
+main()
