@@ -44,6 +44,7 @@ pub mod component;
 pub mod config;
 pub mod dataset;
 pub mod error;
+pub mod gateway;
 pub mod judge;
 mod main_macro;
 pub mod message;

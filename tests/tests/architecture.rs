@@ -8,7 +8,7 @@ use std::{
 };
 
 /// From the ground up. A module may use itself and those before it.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "error",
     "text",
     "seed",
@@ -22,6 +22,7 @@ const ORDER: [&str; 18] = [
     "registry",
     "candidate",
     "rollout",
+    "gateway",
     "strategy",
     "report",
     "config",

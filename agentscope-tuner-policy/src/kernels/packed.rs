@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
 
 use crate::kernels::{columns::Columns, threads::Threads};
 
@@ -36,13 +37,14 @@ impl Packed {
     /// Packs other numbers of the same shape into the memory already held.
     pub(crate) fn refill(&mut self, matrix: &[f32]) {
         debug_assert_eq!(matrix.len(), self.outputs * self.inputs, "a matrix keeps its shape");
-        for (panel, rows) in self.panels.chunks_mut(self.inputs).zip(matrix.chunks(PANEL * self.inputs)) {
+        let panels = self.panels.par_chunks_mut(self.inputs);
+        panels.zip(matrix.par_chunks(PANEL * self.inputs)).for_each(|(panel, rows)| {
             for (lane, row) in rows.chunks(self.inputs).enumerate() {
                 for (column, value) in panel.iter_mut().zip(row) {
                     column[lane] = *value;
                 }
             }
-        }
+        });
     }
 
     /// Row `output` of the matrix, as it was before packing.

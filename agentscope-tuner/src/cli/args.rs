@@ -1,6 +1,6 @@
 //! Flags.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -100,6 +100,8 @@ pub(super) enum Verb {
     Select(Options<SelectOptions>),
     /// Continue a run that was stopped or killed
     Resume(Options<ResumeOptions>),
+    /// Serve models to OpenAI-compatible clients
+    Serve(Options<ServeOptions>),
 }
 
 impl Verb {
@@ -111,6 +113,7 @@ impl Verb {
             Self::Eval(options) => &options.common,
             Self::Select(options) => &options.common,
             Self::Resume(options) => &options.common,
+            Self::Serve(options) => &options.common,
         }
     }
 }
@@ -169,6 +172,22 @@ pub(super) struct ResumeOptions {
     /// The run's directory
     #[arg(value_name = "RUN", default_value = "latest")]
     pub(super) run: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeOptions {
+    /// Names of configured models; all embedded ones when not given
+    #[arg(value_name = "MODEL")]
+    pub(super) models: Vec<String>,
+    /// A Hugging Face model directory that is not configured, served under its own name
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "models")]
+    pub(super) path: Option<PathBuf>,
+    /// Address and port; port 0 takes any that is free
+    #[arg(long, default_value = "127.0.0.1:8000", value_name = "ADDRESS")]
+    pub(super) listen: SocketAddr,
+    /// The environment variable that holds the bearer token which clients must send
+    #[arg(long, value_name = "VARIABLE")]
+    pub(super) token_env: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

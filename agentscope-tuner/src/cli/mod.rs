@@ -7,6 +7,7 @@ mod preview;
 mod progress;
 mod resume;
 mod run;
+mod serve;
 mod show;
 mod tune;
 
@@ -70,6 +71,9 @@ fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
     if let Verb::Resume(options) = &verb {
         return resume::resume(&Registry::collect()?, common, &options.own.run);
     }
+    if let Verb::Serve(options) = &verb {
+        return serve::serve(common, &options.own);
+    }
     let (registry, config) = start_up(common)?;
     let start = |command| tune::start(&registry, &config, common, &command);
     match verb {
@@ -82,7 +86,7 @@ fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
             let SelectOptions { slot, candidates, repeats, full } = options.own;
             start(tune::Command::Select { slot, candidates, repeats, full })
         }
-        Verb::Resume(_) => Ok(ExitCode::SUCCESS),
+        Verb::Resume(_) | Verb::Serve(_) => Ok(ExitCode::SUCCESS),
     }
 }
 
