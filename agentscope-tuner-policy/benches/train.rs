@@ -1,4 +1,6 @@
-//! Forward and backward of the mean token loss, on all threads of the pool.
+//! Forward and backward of the mean token loss, on `THREADS` threads (2 unless it is set), of the shape with number
+//! `SHAPE` (all unless it is set): median milliseconds, and the processor time of a step, which other programs on the
+//! machine disturb less. Processor time counts waiting threads that spin, so compare it on one thread.
 //!
 //! With `PEER_PYTHON` naming a Python that has torch and transformers, each round also runs `peers/pytorch_train.py` on
 //! the same shape, so that both meet the same load; the ratio is the median of the rounds' ratios.
@@ -40,39 +42,52 @@ const SHAPES: [Shape; 4] = [
 ];
 
 fn main() {
-    let only = std::env::var("SHAPE").ok().and_then(|index| index.parse::<usize>().ok());
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<usize>().ok());
+    let (only, threads) = (number("SHAPE"), number("THREADS").unwrap_or(2));
     let recompute = std::env::var_os("RECOMPUTE").is_some();
-    rayon::ThreadPoolBuilder::new().num_threads(2).build_global().expect("no pool exists yet");
-    println!("parameters | tokens | ours | PyTorch | ours / PyTorch");
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().expect("no pool exists yet");
+    println!("{threads} threads; ms a step, processor ms a step; PyTorch's; median ratio of each");
     for (index, shape) in SHAPES.iter().enumerate() {
         if only.is_none_or(|only| only == index) {
-            compare(shape, recompute);
+            compare(shape, recompute, threads);
         }
     }
 }
 
-fn compare(shape: &Shape, recompute: bool) {
+fn compare(shape: &Shape, recompute: bool, threads: usize) {
     let config = shape.config();
     let params = Params::new(&Cpu::default(), &config, shape.checkpoint()).expect("names and shapes fit");
     let batch = shape.batch();
     let peer = std::env::var("PEER_PYTHON").ok();
-    let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rounds = Vec::new();
     step(&config, &params, &batch, recompute);
     for _ in 0..ROUNDS {
-        let round: Vec<f64> = (0..shape.repeats).map(|_| step(&config, &params, &batch, recompute)).collect();
-        if let Some(python) = &peer {
-            let round_of_peer = shape.run_peer(python);
-            ratios.push(median(&round) / median(&round_of_peer));
-            theirs.extend(round_of_peer);
-        }
-        ours.extend(round);
+        let spent = processor_ms();
+        let times: Vec<f64> = (0..shape.repeats).map(|_| step(&config, &params, &batch, recompute)).collect();
+        let ours = [median(times), (processor_ms() - spent) / shape.repeats as f64];
+        let theirs = peer.as_ref().map(|python| shape.run_peer(python, threads));
+        rounds.push((ours, theirs));
     }
     let parameters: usize = params.iter().map(|param| param.var.rows() * param.var.columns()).sum();
-    print!("{:.2} M | {} | {:.1} ms", parameters as f64 / 1e6, batch.ids().len(), median(&ours));
-    match theirs.is_empty() {
-        true => println!(" (fastest {:.1})", ours.iter().copied().fold(f64::INFINITY, f64::min)),
-        false => println!(" | {:.1} ms | {:.2}", median(&theirs), median(&ratios)),
+    print!("{:.2} M | {} tokens", parameters as f64 / 1e6, batch.ids().len());
+    let column = |of: fn(&[f64; 2], &[f64; 2]) -> f64| {
+        let known = rounds.iter().map(|(ours, theirs)| of(ours, &theirs.unwrap_or([f64::NAN; 2])));
+        median(known.collect())
+    };
+    print!(" | {:.1} {:.1}", column(|ours, _| ours[0]), column(|ours, _| ours[1]));
+    if peer.is_none() {
+        return println!();
     }
+    print!(" | {:.1} {:.1}", column(|_, theirs| theirs[0]), column(|_, theirs| theirs[1]));
+    println!(" | {:.2} {:.2}", column(|a, b| a[0] / b[0]), column(|a, b| a[1] / b[1]));
+}
+
+/// Processor time of this process so far; Linux counts it in hundredths of a second.
+fn processor_ms() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name of the program stands in parentheses and may hold spaces; user and system time follow 11 fields later.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() * 10.0
 }
 
 /// Milliseconds of one step.
@@ -88,10 +103,9 @@ fn step(config: &PolicyConfig, params: &Params<Cpu>, batch: &Batch, recompute: b
     elapsed
 }
 
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 impl Shape {
@@ -154,7 +168,8 @@ impl Shape {
         tensors
     }
 
-    fn run_peer(&self, python: &str) -> Vec<f64> {
+    /// Milliseconds and processor milliseconds of a step.
+    fn run_peer(&self, python: &str, threads: usize) -> [f64; 2] {
         let sizes = [
             self.layers,
             self.width,
@@ -166,6 +181,7 @@ impl Shape {
             self.sequences,
             self.length,
             self.repeats,
+            threads,
         ];
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/pytorch_train.py");
         let output = Command::new(python)
@@ -176,6 +192,8 @@ impl Shape {
         let text = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "the peer failed: {errors}");
-        text.split_whitespace().map(|ms| ms.parse().expect("the peer prints milliseconds")).collect()
+        let mut numbers = text.split_whitespace().map(|ms| ms.parse().expect("the peer prints milliseconds"));
+        let processor = numbers.next().expect("the peer prints its processor time first");
+        [median(numbers.collect()), processor]
     }
 }

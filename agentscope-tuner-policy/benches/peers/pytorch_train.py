@@ -1,9 +1,10 @@
 """Forward and backward of the mean token loss of a Llama in PyTorch: the peer of `benches/train.rs`.
 
     pip install torch transformers
-    python pytorch_train.py LAYERS WIDTH HEADS KV_HEADS INNER VOCABULARY TIED SEQUENCES LENGTH REPEATS
+    python pytorch_train.py LAYERS WIDTH HEADS KV_HEADS INNER VOCABULARY TIED SEQUENCES LENGTH REPEATS THREADS
 
-Prints the milliseconds of each repeat on one line, after two repeats to warm up.
+Prints the milliseconds of each repeat on one line, after two repeats to warm up, and before them the processor time of
+a repeat.
 """
 
 import sys
@@ -14,8 +15,9 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 
 def main() -> None:
-    layers, width, heads, kv_heads, inner, vocabulary, tied, sequences, length, repeats = map(int, sys.argv[1:])
-    torch.set_num_threads(2)
+    sizes = map(int, sys.argv[1:])
+    layers, width, heads, kv_heads, inner, vocabulary, tied, sequences, length, repeats, threads = sizes
+    torch.set_num_threads(threads)
     torch.manual_seed(0)
     config = LlamaConfig(
         num_hidden_layers=layers,
@@ -30,11 +32,14 @@ def main() -> None:
     model = LlamaForCausalLM(config)
     ids = torch.randint(vocabulary, (sequences, length))
     times = []
-    for _ in range(repeats + 2):
+    for repeat in range(repeats + 2):
+        if repeat == 2:
+            spent = time.process_time()
         model.zero_grad(set_to_none=True)
         start = time.perf_counter()
         model(input_ids=ids, labels=ids, use_cache=False).loss.backward()
         times.append((time.perf_counter() - start) * 1e3)
+    print((time.process_time() - spent) * 1e3 / repeats, end=" ")
     print(" ".join(f"{ms:.2f}" for ms in times[2:]))
 
 

@@ -14,7 +14,10 @@ use crate::{config::PolicyConfig, error::Result, kernels::train::Heads, params::
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ForwardSettings {
     /// Keep only the input of each block for the backward pass and run the block again there: a third more time, and of
-    /// each block's activations only `rows x hidden_size` numbers in memory.
+    /// each block's activations only `rows x hidden_size` numbers in memory. The gradients are the same to the bit.
+    ///
+    /// Start from a fresh tape or from gradients that such a tape gave: dfdx drops the gradients of inner values early
+    /// when it was told which ones are leaves (`ZeroGrads::alloc_grads`), and these blocks run a tape within the tape.
     pub recompute: bool,
 }
 
