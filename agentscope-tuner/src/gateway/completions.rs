@@ -51,7 +51,7 @@ async fn streamed(model: Model, asked: Asked, head: Head) -> Result<Response, Fa
     let mut events = model.stream(&request).await?;
     let first = events.next().await.transpose()?;
     let events: ChatStream = stream::iter(first.map(Ok)).chain(events).boxed();
-    let mut chunks = Chunks::new(head, &asked);
+    let chunks = Chunks::new(head, &asked);
     let opening = chunks.opening();
     let written = events.flat_map(move |event| {
         let written = match event {

@@ -12,7 +12,10 @@ use super::{Embedded, Forced, policy, refused, stops::Stops};
 use crate::{
     error::Result,
     message::{Block, Msg, Role, ToolUse},
-    model::{ChatEvent, ChatRequest, ChatResponse, FinishReason, TokenLogprob, TokenTrace, Usage, calls_in},
+    model::{
+        ChatEvent, ChatRequest, ChatResponse, FinishReason, TokenLogprob, TokenTrace, Usage, call_id,
+        next_call,
+    },
 };
 
 /// An answer under way.
@@ -56,7 +59,7 @@ impl Answer {
             reply,
             prompt,
             tokens: Vec::new(),
-            first_call: calls_in(&request.messages),
+            first_call: next_call(&request.messages),
             wants_log_probs: request.logprobs.is_some(),
             ready: VecDeque::new(),
         }
@@ -150,7 +153,7 @@ impl Answer {
             blocks.push(Block::text(reply.text));
         }
         let calls = reply.tool_calls.into_iter().zip(self.first_call..).map(|(call, number)| {
-            let id = call.id.unwrap_or_else(|| format!("call_{number}"));
+            let id = call.id.unwrap_or_else(|| call_id(number));
             Block::ToolUse(ToolUse { id, name: call.name, input: call.arguments.into() })
         });
         blocks.extend(calls);

@@ -20,7 +20,23 @@ fn directory(family: &str) -> PathBuf {
 }
 
 fn model(family: &str) -> Model {
-    ModelSpec { path: Some(directory(family)), ..ModelSpec::new("embedded", "") }.build(&|_| None).unwrap()
+    let path = Some(directory(family));
+    ModelSpec { path, ..ModelSpec::new("embedded", "") }.build(&|_| None).unwrap()
+}
+
+/// The same weights with room for 2,000 tokens: the fixtures' own 128 are few for a list of tools.
+fn roomy(family: &str) -> Model {
+    let copy = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(directory(family)).unwrap().map(Result::unwrap) {
+        std::fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    let config = copy.path().join("config.json");
+    let mut json: Value = serde_json::from_slice(&std::fs::read(&config).unwrap()).unwrap();
+    json["max_position_embeddings"] = 2000.into();
+    std::fs::write(&config, json.to_string()).unwrap();
+    // All is read when the model is built.
+    let path = Some(copy.path().to_owned());
+    ModelSpec { path, ..ModelSpec::new("embedded", "") }.build(&|_| None).unwrap()
 }
 
 fn question() -> ChatRequest {
@@ -91,7 +107,8 @@ async fn a_response_format_holds_even_a_random_model() {
     });
     for family in ["qwen2", "qwen3", "llama3-tied"] {
         let format = ResponseFormat::JsonSchema { name: "guess".into(), schema: schema.clone() };
-        let answer = model(family).chat(&question().response_format(format)).await.unwrap();
+        let request = question().response_format(format).max_tokens(200);
+        let answer = roomy(family).chat(&request).await.unwrap();
         let value: Value = serde_json::from_str(&answer.message.text()).unwrap();
         assert!(jsonschema::is_valid(&schema, &value), "{family}: {value}");
         assert_eq!(answer.finish, FinishReason::Stop, "{family}");
