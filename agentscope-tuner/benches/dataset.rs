@@ -12,7 +12,7 @@ use std::{
     time::Instant,
 };
 
-use agentscope_tuner::dataset::Dataset;
+use agentscope_tuner::dataset::{Dataset, Row};
 
 const BYTES: u64 = 5_000_000_000;
 const PREVIEWS: usize = 101;
@@ -33,14 +33,22 @@ fn main() {
         .collect();
     previews.sort();
     println!("preview: {:?} (median of {PREVIEWS})", previews[PREVIEWS / 2]);
-    let rows = dataset.rows().expect("rows").take(1_000).map(|row| row.expect("a row")).count();
+    let rows = read(dataset.rows().expect("rows").take(1_000));
     println!("{rows} rows read: peak resident memory {}", support::peak_memory());
 
     let began = Instant::now();
-    let rows = dataset.rows().expect("rows").map(|row| row.expect("a row")).count();
+    let rows = read(dataset.rows().expect("rows"));
     assert_eq!(rows, written);
     let seconds = began.elapsed().as_secs_f64();
     println!("{rows} rows read: {seconds:.1} s, peak resident memory {}", support::peak_memory());
+}
+
+/// How many rows there are, each of them read.
+fn read(rows: impl Iterator<Item = agentscope_tuner::Result<Row>>) -> usize {
+    rows.fold(0, |count, row| {
+        assert!(row.expect("a row").value.is_object());
+        count + 1
+    })
 }
 
 /// Writes arithmetic problems until the file is large enough; returns how many.

@@ -79,7 +79,7 @@ async fn record(text: &str) -> Record {
     let job = Job { candidate: Arc::new(candidate), task: Arc::new(task), attempt: 0 };
     let mut run = engine.run([job], |_| {}).await.unwrap();
     assert!(run.stopped.is_none(), "{:?}", run.stopped);
-    std::sync::Arc::unwrap_or_clone(run.records.pop().unwrap())
+    Arc::unwrap_or_clone(run.records.pop().unwrap())
 }
 
 fn fault(text: &str) -> String {

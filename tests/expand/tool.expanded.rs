@@ -18,11 +18,11 @@ const _: () = {
     #[derive(__tuner::serde::Deserialize, __tuner::schemars::JsonSchema)]
     #[serde(crate = "__tuner::serde", deny_unknown_fields)]
     #[schemars(crate = "__tuner::schemars")]
-    struct __Arguments {
+    struct __Arguments<T0, T1, T2> {
         /// Name of the city.
-        city: __tuner::std::string::String,
-        days: __tuner::std::vec::Vec<u8>,
-        unit: Option<Unit>,
+        city: T0,
+        days: T1,
+        unit: T2,
     }
     #[automatically_derived]
     impl __tuner::FunctionTool for weather {
@@ -41,12 +41,24 @@ const _: () = {
                 static __SCHEMA: __tuner::std::sync::LazyLock<
                     __tuner::serde_json::Value,
                 > = __tuner::std::sync::LazyLock::new(
-                    __tuner::arguments_schema::<__Arguments>,
+                    __tuner::arguments_schema::<
+                        __Arguments<
+                            __tuner::std::string::String,
+                            __tuner::std::vec::Vec<u8>,
+                            Option<Unit>,
+                        >,
+                    >,
                 );
                 __tuner::std::clone::Clone::clone(&*__SCHEMA)
             },
             call: |__input| __tuner::std::boxed::Box::pin(async move {
-                let __arguments = __tuner::parse_arguments::<__Arguments>(&__input)?;
+                let __arguments = __tuner::parse_arguments::<
+                    __Arguments<
+                        __tuner::std::string::String,
+                        __tuner::std::vec::Vec<u8>,
+                        Option<Unit>,
+                    >,
+                >(&__input)?;
                 let __output = weather(
                         &__arguments.city,
                         &__arguments.days,

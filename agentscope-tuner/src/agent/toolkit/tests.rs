@@ -49,7 +49,7 @@ fn toolkit() -> Toolkit {
     let broken =
         Named("broken", |_| Err(Error::new(ErrorKind::Io, "cannot read").with_source("disk on fire")));
     let panics = Named("panics", |input| panic!("did not expect {input}"));
-    let echo = Named("echo", |input| tool_output(input));
+    let echo = Named("echo", tool_output);
     let all = Toolkit::new().tool_with(Named("negate", negate)).unwrap();
     all.tool_with(broken).unwrap().tool_with(panics).unwrap().tool_with(echo).unwrap()
 }

@@ -99,13 +99,7 @@ impl Transport {
         *request.timeout_mut() = Some(self.timeout);
         // Not in the future: a request is large, and each future that it passes through would hold room for it.
         let sent = self.send(request);
-        async move {
-            let body = self.body(sent.await?).await;
-            // A task of its own puts the connection back; without this pause the next call would often come before it,
-            // and open another one.
-            tokio::task::yield_now().await;
-            body
-        }
+        async move { self.body(sent.await?).await }
     }
 
     async fn body(&self, mut response: Response) -> Result<Bytes> {

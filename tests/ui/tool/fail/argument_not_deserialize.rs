@@ -1,5 +1,6 @@
 use agentscope_tuner::tool;
 
+#[derive(schemars::JsonSchema)]
 struct City(String);
 
 /// The weather.

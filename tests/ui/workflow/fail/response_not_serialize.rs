@@ -1,5 +1,6 @@
 use agentscope_tuner::workflow;
 
+#[derive(serde::Deserialize)]
 struct Answer;
 
 #[workflow]

@@ -39,5 +39,5 @@ mod inner {
 }
 
 fn main() {
-    let _ = inner::public(3);
+    drop(inner::public(3));
 }
