@@ -140,7 +140,7 @@ fn tools() -> Vec<ToolSpec> {
 #[tokio::test]
 async fn a_required_tool_is_called_with_arguments_that_fit() {
     for family in ["qwen2", "qwen3", "llama3-tied", "mistral-window"] {
-        let model = model(family);
+        let model = roomy(family);
         let mut request =
             question().tools(tools()).tool_choice(ToolChoice::Tool("add".into())).max_tokens(200);
         request.messages.remove(0);
