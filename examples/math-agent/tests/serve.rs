@@ -4,10 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
+    path::Path,
     process::{Child, Command, Stdio},
 };
+
+use tempfile::TempDir;
 
 const KEY: &str = "a-long-bearer-token";
 
@@ -15,6 +19,8 @@ struct Server {
     process: Child,
     /// `host:port`.
     address: String,
+    /// Under which the model is served: that of its directory.
+    name: String,
 }
 
 impl Drop for Server {
@@ -24,22 +30,39 @@ impl Drop for Server {
     }
 }
 
-fn serve(more: &[&str]) -> Command {
-    let model =
-        concat!(env!("CARGO_MANIFEST_DIR"), "/../../agentscope-tuner-policy/tests/fixtures/models/qwen2");
+/// A tiny random checkpoint, made by transformers, with room for 2,000 tokens.
+fn model() -> TempDir {
+    let fixtures = "../../agentscope-tuner-policy/tests/fixtures/models/qwen2";
+    let copy = tempfile::tempdir().unwrap();
+    for file in
+        fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(fixtures)).unwrap().map(Result::unwrap)
+    {
+        fs::copy(file.path(), copy.path().join(file.file_name())).unwrap();
+    }
+    let config = copy.path().join("config.json");
+    let text = fs::read_to_string(&config).unwrap();
+    let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    json["max_position_embeddings"] = 2000.into();
+    fs::write(config, json.to_string()).unwrap();
+    copy
+}
+
+fn serve(model: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_math-agent"));
-    command.args(["serve", "--path", model]).args(more).env("MY_TOKEN", KEY);
+    command.args(["serve", "--path"]).arg(model).args(more).env("MY_TOKEN", KEY);
     command
 }
 
 fn start() -> Server {
-    let mut command = serve(&["--listen", "127.0.0.1:0", "--token-env", "MY_TOKEN"]);
+    let model = model();
+    let mut command = serve(model.path(), &["--listen", "127.0.0.1:0", "--token-env", "MY_TOKEN"]);
     let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let line =
         lines.map(Result::unwrap).find_map(|line| line.strip_prefix("listening at ").map(str::to_owned));
     let address = line.unwrap().trim_start_matches("http://").trim_end_matches("/v1").to_owned();
-    Server { process, address }
+    let name = model.path().file_name().unwrap().to_string_lossy().into_owned();
+    Server { process, address, name }
 }
 
 fn get(address: &str, path: &str, key: &str) -> String {
@@ -57,7 +80,10 @@ fn get(address: &str, path: &str, key: &str) -> String {
 fn a_model_directory_is_served_to_those_who_have_the_token() {
     let server = start();
     let models = get(&server.address, "/v1/models", KEY);
-    assert!(models.starts_with("HTTP/1.1 200") && models.contains("\"id\":\"qwen2\""), "{models}");
+    assert!(
+        models.starts_with("HTTP/1.1 200") && models.contains(&format!("\"id\":\"{}\"", server.name)),
+        "{models}"
+    );
     assert!(get(&server.address, "/v1/models", "guessed").starts_with("HTTP/1.1 401"));
     assert!(get(&server.address, "/health", "").starts_with("HTTP/1.1 200"));
     if let Ok(python) = std::env::var("OPENAI_PYTHON") {
@@ -71,7 +97,7 @@ fn a_model_directory_is_served_to_those_who_have_the_token() {
 
 #[test]
 fn an_open_port_without_a_token_is_refused() {
-    let output = serve(&["--listen", "0.0.0.0:0"]).output().unwrap();
+    let output = serve(model().path(), &["--listen", "0.0.0.0:0"]).output().unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{errors}");
     assert!(errors.contains("demand a token"), "{errors}");
