@@ -50,8 +50,7 @@ fn compare(shape: &Shape, [sequences, length, repeats]: [usize; 3], recompute: b
         let theirs = peer("pytorch_train.py", &arguments).map(|times| [median(&times[1..]), times[0]]);
         rounds.push((ours, theirs));
     }
-    let parameters: usize = params.iter().map(|param| param.var.rows() * param.var.columns()).sum();
-    print!("{:.2} M | {} tokens", parameters as f64 / 1e6, batch.ids().len());
+    print!("{:.2} M | {} tokens", shape.millions(), batch.ids().len());
     let column = |of: fn(&[f64; 2], &[f64; 2]) -> f64| {
         let known = rounds.iter().map(|(ours, theirs)| of(ours, &theirs.unwrap_or([f64::NAN; 2])));
         median(&known.collect::<Vec<_>>())
