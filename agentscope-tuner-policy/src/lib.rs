@@ -5,6 +5,7 @@
 //! the tape (for training) and, packed for streaming, by the decode engine (for sampling).
 //! A tokenizer turns text into token ids and a chat template turns messages into text. Nothing here knows rewards.
 
+pub mod adapter;
 pub mod chat;
 pub mod checkpoint;
 pub mod config;
@@ -13,6 +14,9 @@ pub mod device;
 pub mod engine;
 pub mod error;
 pub(crate) mod kernels;
+pub mod loss;
+pub mod optimizer;
+pub mod packing;
 pub mod params;
 pub mod tape;
 pub mod tensor;
