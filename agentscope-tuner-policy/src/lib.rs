@@ -23,6 +23,7 @@ pub mod tensor;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tokenizer;
+pub mod trainer;
 pub mod var;
 
 pub use config::PolicyConfig;

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::{PolicySettings, algorithm::Normalizer, correction::Importance};
 use crate::error::{Error, ErrorKind, Result};
 
-/// One row of a micro-batch: a part of a rollout whose tokens stand in one sequence.
+/// One row of a micro-batch: a part of a rollout whose tokens stand in one sequence. For gspo and rloo, whose ratio is that of
+/// a sequence, the sequence is the row, so that a rollout's rows may lie in different micro-batches.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
     /// How many of the log-probabilities are the row's; rows follow one another.

@@ -16,8 +16,8 @@ pub struct PolicySettings {
     pub delta: Option<f64>,
     /// The dual clip c > 1: where A < 0 the loss is at most −cA (Ye et al., arXiv 1912.09729, eq. 5). verl uses 3.
     pub dual_clip: Option<f64>,
-    /// Weight of the divergence from the reference, exp(ref − lp) − (ref − lp) − 1 a token (Schulman's k3); 0 needs no
-    /// reference.
+    /// Weight of the divergence from the reference, exp(ref − lp) − (ref − lp) − 1 a token (Schulman's k3), which weighs
+    /// tokens as the algorithm's surrogate does: rloo and reinforce sum it over a row. 0 needs no reference.
     pub beta: f64,
     /// Weight of the mean entropy a token, which the loss then rewards.
     pub entropy_coef: f64,
