@@ -5,6 +5,7 @@
 //! the tape (for training) and, packed for streaming, by the decode engine (for sampling).
 //! A tokenizer turns text into token ids and a chat template turns messages into text. Nothing here knows rewards.
 
+pub mod adapter;
 pub mod chat;
 pub mod checkpoint;
 pub mod config;
@@ -13,12 +14,16 @@ pub mod device;
 pub mod engine;
 pub mod error;
 pub(crate) mod kernels;
+pub mod loss;
+pub mod optimizer;
+pub mod packing;
 pub mod params;
 pub mod tape;
 pub mod tensor;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tokenizer;
+pub mod trainer;
 pub mod var;
 
 pub use config::PolicyConfig;

@@ -17,14 +17,14 @@ pub(super) fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result
 }
 
 /// Writes an indented JSON document.
-pub(super) fn write_json(path: &Path, json: &serde_json::Value) -> Result<()> {
+pub(crate) fn write_json(path: &Path, json: &serde_json::Value) -> Result<()> {
     write(path, |out| {
         serde_json::to_writer_pretty(&mut *out, json)?;
         out.write_all(b"\n")
     })
 }
 
-pub(super) fn cannot_write(path: &Path, error: io::Error) -> Error {
+pub(crate) fn cannot_write(path: &Path, error: io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("cannot write `{}`", path.display())).with_source(error)
 }
 

@@ -34,9 +34,7 @@ impl Weights {
     pub(super) fn locate(directory: &Path) -> Result<Self> {
         let mut weights = Self::default();
         if directory.join(SINGLE).exists() {
-            let file = WeightFile::open(directory.join(SINGLE))?;
-            weights.add(&file, file.names())?;
-            return Ok(weights);
+            return Self::of(&WeightFile::open(directory.join(SINGLE))?);
         }
         let index_path = directory.join(INDEX);
         let index = read_object(&index_path)
@@ -49,6 +47,16 @@ impl Weights {
             }
             weights.add(&WeightFile::open(path)?, names)?;
         }
+        Ok(weights)
+    }
+
+    /// Every tensor of one file.
+    ///
+    /// # Errors
+    /// When a tensor has an element type that is not read.
+    pub(super) fn of(file: &WeightFile) -> Result<Self> {
+        let mut weights = Self::default();
+        weights.add(file, file.names())?;
         Ok(weights)
     }
 

@@ -3,6 +3,7 @@
 mod atomic;
 mod dtype;
 mod encode;
+mod file;
 mod header;
 mod layout;
 mod leftover;
@@ -20,6 +21,10 @@ use std::{
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 
+pub(crate) use self::{
+    atomic::{cannot_write, write_json},
+    file::{read_file, write_file},
+};
 pub use self::{dtype::Dtype, save::SaveOptions};
 use crate::{
     config::{GenerationConfig, PolicyConfig},
@@ -119,7 +124,7 @@ impl Checkpoint {
 }
 
 /// The JSON object in `path`, none when there is no such file.
-fn read_object(path: &Path) -> Result<Option<Map<String, Value>>> {
+pub(crate) fn read_object(path: &Path) -> Result<Option<Map<String, Value>>> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
