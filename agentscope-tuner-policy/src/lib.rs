@@ -3,7 +3,9 @@
 //!
 //! The way of the data: a Hugging Face directory becomes [`Params`]; the same parameters are read by
 //! the tape (for training) and, packed for streaming, by the decode engine (for sampling).
-//! A tokenizer turns text into token ids and a chat template turns messages into text. Nothing here knows rewards.
+//! A tokenizer turns text into token ids and a chat template turns messages into text. What was sampled in the turns of a
+//! rollout becomes training rows ([`trajectory`], [`packing`]), whose [`loss`] the [`trainer`] takes into the parameters.
+//! Nothing here knows tasks or judges: a reward is a number.
 
 pub mod adapter;
 pub mod chat;
@@ -24,6 +26,7 @@ pub mod tensor;
 pub(crate) mod testing;
 pub mod tokenizer;
 pub mod trainer;
+pub mod trajectory;
 pub mod var;
 
 pub use config::PolicyConfig;
