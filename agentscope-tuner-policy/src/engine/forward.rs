@@ -1,5 +1,7 @@
 //! One step of the model over a batch of rows: a row is one token of one sequence at one position.
 
+use std::sync::Arc;
+
 use crate::{
     config::PolicyConfig,
     engine::weights::{Affine, LayerWeights, Weights},
@@ -37,7 +39,7 @@ pub(crate) struct Model {
     weights: Weights,
     pub(crate) cache: KvCache,
     angles: Angles,
-    threads: Threads,
+    threads: Arc<Threads>,
     scratch: Scratch,
 }
 
@@ -77,7 +79,12 @@ pub(crate) struct Capacity {
 }
 
 impl Model {
-    pub(crate) fn new(config: PolicyConfig, weights: Weights, capacity: Capacity, threads: Threads) -> Self {
+    pub(crate) fn new(
+        config: PolicyConfig,
+        weights: Weights,
+        capacity: Capacity,
+        threads: Arc<Threads>,
+    ) -> Self {
         let cache = KvCache::new(config.num_layers, capacity.blocks, config.num_kv_heads, config.head_dim);
         let angles = Angles::new(&config, capacity.context);
         let scratch = Scratch::new(&config, capacity, threads.count());

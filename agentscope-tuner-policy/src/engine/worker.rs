@@ -1,5 +1,7 @@
 //! The engine's thread: takes commands between steps.
 
+use std::sync::Arc;
+
 use dfdx::tensor::Cpu;
 use tokio::sync::{
     mpsc::{UnboundedReceiver, error::TryRecvError},
@@ -30,10 +32,16 @@ pub(crate) enum Command {
 }
 
 /// Steps while there is work, sleeps while there is none, ends when nobody can send any more.
-pub(crate) fn run(config: PolicyConfig, weights: Weights, plan: Plan, mut inbox: UnboundedReceiver<Command>) {
+pub(crate) fn run(config: PolicyConfig, weights: Weights, plan: Plan, inbox: UnboundedReceiver<Command>) {
     let vocabulary = config.vocab_size;
-    let model = Model::new(config, weights, plan.capacity, Threads::new(plan.threads));
-    let mut scheduler = Scheduler::new(model, plan.limits, vocabulary);
+    let threads = Arc::new(Threads::new(plan.threads));
+    let model = Model::new(config, weights, plan.capacity, Arc::clone(&threads));
+    let scheduler = Scheduler::new(model, plan.limits, vocabulary);
+    // All of it on a thread of the pool: a step that began outside would wake one, and be woken when it ends.
+    threads.enter(|| serve(scheduler, inbox));
+}
+
+fn serve(mut scheduler: Scheduler, mut inbox: UnboundedReceiver<Command>) {
     loop {
         let command = match scheduler.is_idle() {
             true => inbox.blocking_recv().ok_or(TryRecvError::Disconnected),
