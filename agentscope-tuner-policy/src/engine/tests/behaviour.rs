@@ -1,5 +1,7 @@
 //! Sharing, cancelling, updating, steering, and what is refused.
 
+use std::sync::mpsc::{Receiver, Sender, channel};
+
 use super::{complete, engine, prompt, small, wait};
 use crate::{
     engine::{Engine, EngineSettings, Event, Finish, Guide, Request, Sampling},
@@ -36,21 +38,56 @@ fn the_next_turn_finds_the_last_one() {
 fn little_memory_puts_sequences_back() {
     let settings = EngineSettings { cache_bytes: 1, context: Some(80), ..small() };
     let engine = engine(&tiny(), &settings);
-    let long = |salt| Request::new(prompt(30, salt), 45);
-    complete(&engine, (0..4).map(long).collect());
+    // Holds the engine until all are there.
+    let (guide, go) = held_at(1);
+    let first = engine.submit(Request { guide, ..Request::new(prompt(2, 9), 1) }).unwrap();
+    let long = |salt| engine.submit(Request::new(prompt(30, salt), 45)).unwrap();
+    let others: Vec<_> = (0..4).map(long).collect();
+    go.send(()).unwrap();
+    for ticket in std::iter::once(first).chain(others) {
+        wait(ticket.completion()).unwrap();
+    }
     assert!(wait(engine.counters()).unwrap().preempted > 0);
+}
+
+/// Lets the engine go on from one of its tokens only when it is told to.
+struct Held {
+    go: Receiver<()>,
+    tokens: usize,
+    at: usize,
+}
+
+fn held_at(at: usize) -> (Option<Box<dyn Guide>>, Sender<()>) {
+    let (sender, go) = channel();
+    (Some(Box::new(Held { go, tokens: 0, at })), sender)
+}
+
+impl Guide for Held {
+    fn allowed(&mut self) -> Option<&[u32]> {
+        None
+    }
+
+    fn accept(&mut self, _: u32) -> bool {
+        self.tokens += 1;
+        if self.tokens == self.at {
+            self.go.recv().unwrap();
+        }
+        false
+    }
 }
 
 #[test]
 fn a_dropped_ticket_ends_its_sequence() {
     let engine = engine(&tiny(), &small());
-    let mut ticket = engine.submit(Request::new(prompt(5, 1), 250)).unwrap();
+    let (guide, go) = held_at(2);
+    let mut ticket = engine.submit(Request { guide, ..Request::new(prompt(5, 1), 250) }).unwrap();
     assert!(matches!(wait(ticket.next()), Some(Event::Token(_))));
     drop(ticket);
+    // Nobody listens where the sequence ended before its second token.
+    _ = go.send(());
     complete(&engine, vec![Request::new(prompt(5, 2), 3)]);
-    complete(&engine, vec![Request::new(prompt(5, 3), 3)]);
-    let counters = wait(engine.counters()).unwrap();
-    assert!(counters.sampled < 250, "{counters:?}");
+    let sampled = wait(engine.counters()).unwrap().sampled;
+    assert!((1 + 3..=2 + 3).contains(&sampled), "{sampled}");
 }
 
 #[test]
