@@ -1,6 +1,6 @@
 //! Chat models behind an OpenAI-compatible endpoint, for clients of any kind and language.
 //!
-//! The way of the data: a body of chat completions ([`wire`]) becomes a [`ChatRequest`](crate::model::ChatRequest), a
+//! The way of the data: a body of chat completions (`wire`) becomes a [`ChatRequest`](crate::model::ChatRequest), a
 //! [`Model`] answers, and the answer is written as one object or as server-sent events.
 
 mod completions;
