@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Asked, Head, call, finish, log_probs, usage};
+use super::{Asked, Head, call, log_probs, usage};
 use crate::model::{ChatEvent, ChatResponse};
 
 /// Writes the chunks of one answer.
@@ -40,7 +40,7 @@ impl Chunks {
             self.chunk(json!({ "tool_calls": [written] }), Value::Null)
         });
         let mut chunks: Vec<Value> = calls.collect();
-        let mut last = self.chunk(json!({}), finish(response.finish).into());
+        let mut last = self.chunk(json!({}), response.finish.as_str().into());
         last["choices"][0]["logprobs"] = log_probs(response.logprobs.as_deref());
         if let Some(tokens) = response.tokens.as_ref().filter(|_| self.with_ids) {
             last["prompt_token_ids"] = json!(tokens.prompt_ids);

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 pub(super) use self::asked::Asked;
 use crate::{
     message::{Block, Msg, ToolUse},
-    model::{ChatResponse, FinishReason, TokenLogprob, Usage},
+    model::{ChatResponse, TokenLogprob, Usage},
 };
 
 /// What every object of one answer begins with.
@@ -54,7 +54,7 @@ pub(super) fn completion(head: &Head, answers: &[ChatResponse], with_ids: bool) 
         let mut choice = json!({
             "index": index,
             "message": message(&answer.message),
-            "finish_reason": finish(answer.finish),
+            "finish_reason": answer.finish.as_str(),
             "logprobs": log_probs(answer.logprobs.as_deref()),
         });
         if let Some(tokens) = answer.tokens.as_ref().filter(|_| with_ids) {
@@ -105,15 +105,6 @@ fn call(call: &ToolUse) -> Value {
         input => input.to_string(),
     };
     json!({ "id": call.id, "type": "function", "function": { "name": call.name, "arguments": arguments } })
-}
-
-fn finish(reason: FinishReason) -> &'static str {
-    match reason {
-        FinishReason::Stop => "stop",
-        FinishReason::Length => "length",
-        FinishReason::ToolCalls => "tool_calls",
-        FinishReason::ContentFilter => "content_filter",
-    }
 }
 
 fn usage(usage: &Usage) -> Value {

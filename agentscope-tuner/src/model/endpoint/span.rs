@@ -4,7 +4,7 @@ use tracing::{Span, field::Empty};
 
 use crate::{
     error::Error,
-    model::{ChatRequest, ChatResponse, FinishReason, ModelId},
+    model::{ChatRequest, ChatResponse, ModelId},
 };
 
 pub(super) fn call(id: &ModelId, request: &ChatRequest) -> Span {
@@ -34,7 +34,7 @@ pub(super) fn record(span: &Span, answer: Result<&ChatResponse, &Error>) {
     match answer {
         Ok(response) => {
             span.record("gen_ai.response.model", &*response.model);
-            span.record("gen_ai.response.finish_reasons", finish(response.finish));
+            span.record("gen_ai.response.finish_reasons", response.finish.as_str());
             if let Some(usage) = &response.usage {
                 span.record("gen_ai.usage.input_tokens", usage.input_tokens);
                 span.record("gen_ai.usage.output_tokens", usage.output_tokens);
@@ -43,14 +43,5 @@ pub(super) fn record(span: &Span, answer: Result<&ChatResponse, &Error>) {
         Err(error) => {
             span.record("error.type", tracing::field::debug(error.kind()));
         }
-    }
-}
-
-fn finish(reason: FinishReason) -> &'static str {
-    match reason {
-        FinishReason::Stop => "stop",
-        FinishReason::Length => "length",
-        FinishReason::ToolCalls => "tool_calls",
-        FinishReason::ContentFilter => "content_filter",
     }
 }
