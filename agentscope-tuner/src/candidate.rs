@@ -62,6 +62,9 @@ pub enum SlotValue {
         /// What differs from its configured sampling.
         #[serde(default)]
         sampling: Sampling,
+        /// After so many training steps, where the model is being trained: its answers differ from version to version.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u64>,
     },
     /// A text.
     Prompt(String),
@@ -74,7 +77,7 @@ pub enum SlotValue {
 impl SlotValue {
     /// The model of this name, as configured.
     pub fn model(name: impl Into<String>) -> Self {
-        Self::Model { name: name.into(), sampling: Sampling::default() }
+        Self::Model { name: name.into(), sampling: Sampling::default(), version: None }
     }
 
     /// The role that it fills.

@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{args::Common, show, tune::Command, usage};
+use super::{args::Common, command::Command, show, usage};
 use crate::{
     candidate::Candidate,
     config::Config,

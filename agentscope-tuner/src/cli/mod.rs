@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod command;
 mod list;
 mod preview;
 mod progress;
@@ -15,6 +16,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 use args::{Cli, Common, SelectOptions, Verb};
 use clap::{CommandFactory as _, FromArgMatches as _};
+use command::Command;
 
 use crate::{
     config::Config,
@@ -81,10 +83,10 @@ fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
         Verb::Check(_) => check::check(&registry, &config, common),
         Verb::Preview(options) => preview::preview(&config, common.format(), &options.own),
         Verb::Run(options) => run::run(&registry, &config, common, &options.own),
-        Verb::Eval(options) => start(tune::Command::Eval { repeats: options.own.repeats }),
+        Verb::Eval(options) => start(Command::Eval { repeats: options.own.repeats }),
         Verb::Select(options) => {
             let SelectOptions { slot, candidates, repeats, full } = options.own;
-            start(tune::Command::Select { slot, candidates, repeats, full })
+            start(Command::Select { slot, candidates, repeats, full })
         }
         Verb::Resume(_) | Verb::Serve(_) => Ok(ExitCode::SUCCESS),
     }

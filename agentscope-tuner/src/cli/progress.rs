@@ -1,14 +1,36 @@
 //! Progress on standard error: a bar on a terminal, a line now and then in a pipe.
 
-use std::{convert::Infallible, fmt::Write as _, io::IsTerminal as _, time::Duration};
+use std::{
+    convert::Infallible,
+    fmt::Write as _,
+    io::IsTerminal as _,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::show;
-use crate::rollout::Engine;
+use crate::{rollout::Engine, strategy::Monitor};
 
 const BAR_EVERY: Duration = Duration::from_millis(100);
 const LINE_EVERY: Duration = Duration::from_secs(10);
+/// The bar on the screen, while there is one: other lines must go above it.
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Shows what a strategy says above the bar.
+pub(super) struct Screen;
+
+impl Monitor for Screen {
+    fn say(&self, line: &str) {
+        match &*BAR.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(bar) => bar.suspend(|| show::note(line)),
+            None => show::note(line),
+        }
+    }
+
+    fn log(&self, _: u64, _: &[(String, f64)]) {}
+}
 
 /// Shows how far `engine` is until it is dropped.
 pub(super) async fn show(engine: &Engine) -> Infallible {
@@ -26,6 +48,7 @@ async fn bar(engine: &Engine) -> Infallible {
     let style = ProgressStyle::with_template("{bar:24.cyan/dim} {msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = Cleared(ProgressBar::new(0).with_style(style));
+    *BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.0.clone());
     loop {
         let progress = engine.progress();
         bar.0.set_length(progress.total as u64);
@@ -40,6 +63,7 @@ struct Cleared(ProgressBar);
 
 impl Drop for Cleared {
     fn drop(&mut self) {
+        *BAR.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.0.finish_and_clear();
     }
 }

@@ -1,105 +1,25 @@
-//! `eval` and `select`: a strategy over the evaluation rows, kept in a run directory.
+//! The verbs that run a strategy: over configured rows, kept in a run directory.
 
 use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     INTERRUPTED,
     args::{Common, Format},
+    command::Command,
     progress, show, usage,
 };
 use crate::{
     candidate::Candidate,
-    config::{Config, SelectTable},
+    config::Config,
     error::{Error, ErrorKind, Result},
     registry::Registry,
     report,
     rollout::{Engine, Store, Task},
-    strategy::{Evaluation, ModelSelection, Outcome, Strategy, selection::Rules},
-    tuner::{RunDir, Session, evaluation_tasks},
-    workflow::SlotRole,
+    strategy::{Inputs, Outcome, Strategy},
+    tuner::{RunDir, Session, evaluation_tasks, learning_tasks},
 };
-
-/// What was asked for; kept with the run, so that `resume` can ask for it again.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Command {
-    Eval {
-        repeats: u32,
-    },
-    Select {
-        slot: Option<String>,
-        candidates: Vec<String>,
-        repeats: Option<u32>,
-        #[serde(default)]
-        full: bool,
-    },
-}
-
-impl Command {
-    fn verb(&self) -> &'static str {
-        match self {
-            Self::Eval { .. } => "eval",
-            Self::Select { .. } => "select",
-        }
-    }
-
-    /// The strategy, and the candidates that it may run.
-    pub(super) fn strategy(
-        &self,
-        registry: &Registry,
-        config: &Config,
-        session: &Session<'_>,
-    ) -> Result<(Box<dyn Strategy>, Vec<Candidate>)> {
-        match self {
-            Self::Eval { repeats } => {
-                let evaluation = Evaluation { repeats: *repeats, ..Evaluation::default() };
-                let candidates = vec![evaluation.candidate.clone()];
-                Ok((Box::new(evaluation), candidates))
-            }
-            Self::Select { slot, candidates, repeats, full } => {
-                let table = config.file.strategy.select.clone().unwrap_or_default();
-                let configured =
-                    if candidates.is_empty() { config.candidates(registry)? } else { Vec::new() };
-                let names = match (candidates.as_slice(), table.candidates.as_slice()) {
-                    ([], []) if configured.is_empty() => config.file.models.keys().cloned().collect(),
-                    ([], names) | (names, _) => names.to_vec(),
-                };
-                let mut selection = selection(&table, session);
-                if !names.is_empty() {
-                    let slot = session.slot(SlotRole::Model, slot.as_deref().or(table.slot.as_deref()))?;
-                    selection.candidates = ModelSelection::of_models(&slot, names).candidates;
-                }
-                selection.candidates.extend(configured);
-                selection.repeats = repeats.or(table.repeats).unwrap_or(1);
-                selection.rules.full |= full;
-                let candidates = selection.candidates.clone();
-                Ok((Box::new(selection), candidates))
-            }
-        }
-    }
-}
-
-/// `[strategy.select]` without its candidates.
-fn selection(table: &SelectTable, session: &Session<'_>) -> ModelSelection {
-    let default = ModelSelection::default();
-    let rules = Rules {
-        confidence: table.confidence.unwrap_or(default.rules.confidence),
-        epsilon: table.epsilon.unwrap_or(default.rules.epsilon),
-        full: table.full,
-    };
-    ModelSelection {
-        rules,
-        cluster: table.cluster.clone(),
-        holdout: table.holdout.unwrap_or(default.holdout),
-        failure_share: table.failure_share.unwrap_or(default.failure_share),
-        objective: table.objective.clone().unwrap_or_default(),
-        allowance: session.budget(),
-        ..default
-    }
-}
 
 /// Keys of the store's facts.
 const COMMAND: &str = "command";
@@ -159,7 +79,8 @@ struct Drive<'a> {
     session: Session<'a>,
     strategy: Box<dyn Strategy>,
     candidates: Vec<Candidate>,
-    tasks: Vec<Arc<Task>>,
+    train: Vec<Arc<Task>>,
+    eval: Vec<Arc<Task>>,
 }
 
 impl<'a> Drive<'a> {
@@ -175,17 +96,20 @@ impl<'a> Drive<'a> {
         if limit == Some(0) {
             return Err(usage("--limit is 0, but must be at least 1"));
         }
-        let tasks = evaluation_tasks(config, limit)?;
-        Ok(Self { config, common, session, strategy, candidates, tasks })
+        let [train, eval] = match strategy.learns() {
+            true => learning_tasks(config, limit)?,
+            false => [Vec::new(), evaluation_tasks(config, limit)?],
+        };
+        Ok(Self { config, common, session, strategy, candidates, train, eval })
     }
 
     fn run(self, dir: &RunDir, store: Store) -> Result<ExitCode> {
         let stop = CancellationToken::new();
         let models = self.session.models(&self.candidates)?;
         let engine = self.session.engine(models, store, stop.clone())?;
-        self.tasks.iter().try_for_each(|task| engine.check_task(task))?;
+        self.train.iter().chain(&self.eval).try_for_each(|task| engine.check_task(task))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let outcome = runtime.block_on(self.watched(&engine, &stop))?;
+        let outcome = runtime.block_on(self.watched(&engine, &stop, dir.path()))?;
         let json = serde_json::to_string_pretty(&outcome)?;
         let path = dir.write_outcome(&json)?;
         match self.common.format() {
@@ -201,10 +125,12 @@ impl<'a> Drive<'a> {
     }
 
     /// Runs the strategy; meanwhile shows the progress, and stops on Ctrl-C or when the time is up.
-    async fn watched(&self, engine: &Engine, stop: &CancellationToken) -> Result<Outcome> {
+    async fn watched(&self, engine: &Engine, stop: &CancellationToken, directory: &Path) -> Result<Outcome> {
+        let Self { train, eval, .. } = self;
+        let inputs = Inputs { engine, train, eval, directory, monitor: &progress::Screen };
         let time = self.config.file.budget.time();
         let outcome = tokio::select! {
-            outcome = self.strategy.run(engine, &self.tasks) => outcome,
+            outcome = self.strategy.run(inputs) => outcome,
             never = progress::show(engine) => match never {},
             never = stop_when(stop, time) => match never {},
         };

@@ -83,7 +83,7 @@ fn read_model(table: &Table) -> Result<SlotValue, String> {
     }
     let Choice { name, sampling } = fit(&Value::Table(table.clone()))?;
     match sampling.faults().as_slice() {
-        [] => Ok(SlotValue::Model { name, sampling }),
+        [] => Ok(SlotValue::Model { name, sampling, version: None }),
         faults => Err(faults.join("; ")),
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Binding {
 
 #[derive(Clone, Debug)]
 enum Resolved {
-    Model { model: Arc<PricedModel>, sampling: Arc<Sampling> },
+    Model { model: Arc<PricedModel>, sampling: Arc<Sampling>, version: Option<u64> },
     Prompt(Arc<str>),
     Demos(Demos),
     Value(Arc<Value>),
@@ -70,10 +70,11 @@ impl Binding {
     ) -> ContextBuilder {
         let context = context.component(Arc::clone(&self.component));
         self.slots.iter().fold(context, |context, (slot, value)| match value {
-            Resolved::Model { model, sampling } => {
+            Resolved::Model { model, sampling, version } => {
                 let metered = Metered {
                     slot: Arc::clone(slot),
                     model: Arc::clone(model),
+                    version: *version,
                     scope: Arc::clone(scope),
                     ledger: Arc::clone(ledger),
                 };
@@ -113,10 +114,10 @@ fn resolve_slot(path: &SlotPath, slot: &SlotSpec, value: SlotValue, models: &Mod
         return Err(Error::new(ErrorKind::Config, message));
     }
     Ok(match value {
-        SlotValue::Model { name, sampling } => {
+        SlotValue::Model { name, sampling, version } => {
             let model = Arc::clone(models.get(&name)?);
             let sampling = Arc::new(sampling.or(model.model.sampling()));
-            Resolved::Model { model, sampling }
+            Resolved::Model { model, sampling, version }
         }
         SlotValue::Prompt(text) => Resolved::Prompt(text.into()),
         SlotValue::Demos(demos) => Resolved::Demos(demos.into_iter().collect()),

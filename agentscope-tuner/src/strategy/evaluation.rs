@@ -4,12 +4,8 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::{Outcome, Strategy, scores::Scores, statistics::CONFIDENCE};
-use crate::{
-    candidate::Candidate,
-    error::Result,
-    rollout::{Engine, Job, Task},
-};
+use super::{Inputs, Outcome, Strategy, scores::Scores, statistics::CONFIDENCE};
+use crate::{candidate::Candidate, error::Result, rollout::Job};
 
 /// Runs one candidate on every row: the verb `eval`.
 #[derive(Clone, Debug)]
@@ -31,8 +27,9 @@ impl Strategy for Evaluation {
         "eval"
     }
 
-    fn run<'a>(&'a self, engine: &'a Engine, tasks: &'a [Arc<Task>]) -> BoxFuture<'a, Result<Outcome>> {
+    fn run<'a>(&'a self, inputs: Inputs<'a>) -> BoxFuture<'a, Result<Outcome>> {
         Box::pin(async move {
+            let Inputs { engine, eval: tasks, .. } = inputs;
             let candidates = [Arc::new(self.candidate.clone())];
             let jobs = Job::grid(&candidates, tasks, self.repeats.max(1));
             engine.expect(jobs.len());

@@ -1,34 +1,36 @@
 //! Strategies: propose candidates, ask the engine, decide.
 
 mod evaluation;
+mod inputs;
 mod outcome;
 mod scores;
 pub mod selection;
 pub mod statistics;
 
 pub use evaluation::Evaluation;
+pub use inputs::{Inputs, Monitor, Silent};
 pub use outcome::{Comparison, Counts, Departed, Latency, Outcome, Reason, Summary, Verdict};
 pub use selection::ModelSelection;
 
-use std::sync::Arc;
-
 use futures_util::future::BoxFuture;
 
-use crate::{
-    error::Result,
-    rollout::{Engine, Task},
-};
+use crate::error::Result;
 
 /// A way to find a good candidate.
 pub trait Strategy: Send + Sync {
     /// Name of the verb and of its table in `tuner.toml`.
     fn name(&self) -> &'static str;
 
-    /// Proposes, asks `engine`, decides, on these rows.
+    /// Whether it needs [`Inputs::train`].
+    fn learns(&self) -> bool {
+        false
+    }
+
+    /// Proposes, asks the engine, decides.
     ///
     /// # Errors
     /// Where no result at all is possible. A run that was stopped early has an [`Outcome`] that says so.
-    fn run<'a>(&'a self, engine: &'a Engine, tasks: &'a [Arc<Task>]) -> BoxFuture<'a, Result<Outcome>>;
+    fn run<'a>(&'a self, inputs: Inputs<'a>) -> BoxFuture<'a, Result<Outcome>>;
 }
 
 /// A share as a percentage without needless digits: 0.95 is `95`, 0.999 is `99.9`.

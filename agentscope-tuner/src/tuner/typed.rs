@@ -1,18 +1,18 @@
 //! The same as a library, with the types checked by the compiler.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use tokio_util::sync::CancellationToken;
 
-use super::RunDir;
+use super::{RunDir, tasks};
 use crate::{
     candidate::{SlotPath, SlotValue},
     dataset::Dataset,
     error::{Error, ErrorKind, Result},
     judge::{Judge, Jury},
     model::Model,
-    rollout::{Engine, ModelTable, Options, PricedModel, Setup, Store, Task},
-    strategy::{Outcome, Strategy},
+    rollout::{Engine, ModelTable, Options, PricedModel, Setup, Store},
+    strategy::{Inputs, Monitor, Outcome, Silent, Strategy},
     workflow::{Workflow, WorkflowEntry},
 };
 
@@ -49,16 +49,17 @@ use crate::{
 /// # Ok::<(), Error>(())
 /// # }).unwrap();
 /// ```
-#[derive(Debug)]
 pub struct Tuner {
     workflow: WorkflowEntry,
     judge: Option<Jury>,
     dataset: Option<Dataset>,
+    train: Option<Dataset>,
     models: ModelTable,
     slots: BTreeMap<SlotPath, SlotValue>,
     options: Options,
     runs: PathBuf,
     stop: CancellationToken,
+    monitor: Box<dyn Monitor>,
     fault: Option<Error>,
 }
 
@@ -74,11 +75,13 @@ impl Tuner {
             workflow: W::ENTRY,
             judge: None,
             dataset: None,
+            train: None,
             models: ModelTable::default(),
             slots: BTreeMap::new(),
             options: Options::default(),
             runs: "runs".into(),
             stop: CancellationToken::new(),
+            monitor: Box::new(Silent),
             fault: None,
         }
     }
@@ -87,6 +90,13 @@ impl Tuner {
     #[must_use]
     pub fn dataset(mut self, dataset: Dataset) -> Self {
         self.dataset = Some(dataset);
+        self
+    }
+
+    /// The rows to learn from; not needed by strategies that only measure.
+    #[must_use]
+    pub fn train(mut self, dataset: Dataset) -> Self {
+        self.train = Some(dataset);
         self
     }
 
@@ -137,6 +147,13 @@ impl Tuner {
         self
     }
 
+    /// Tells `monitor` how the run goes.
+    #[must_use]
+    pub fn monitor(mut self, monitor: impl Monitor + 'static) -> Self {
+        self.monitor = Box::new(monitor);
+        self
+    }
+
     /// Runs `strategy` and keeps the run in a new directory.
     ///
     /// # Errors
@@ -146,13 +163,15 @@ impl Tuner {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
-        let dataset = self.dataset.ok_or_else(|| {
-            Error::new(ErrorKind::Config, "there are no rows: give the tuner a dataset with `.dataset(…)`")
-        })?;
-        let tasks: Vec<_> = dataset
-            .rows()?
-            .map(|row| row.map(|row| Arc::new(Task { id: row.id, value: row.value })))
-            .collect::<Result<_>>()?;
+        let missing = |what: &str| Error::new(ErrorKind::Config, what.to_owned());
+        let eval = self
+            .dataset
+            .ok_or_else(|| missing("there are no rows: give the tuner a dataset with `.dataset(…)`"))?;
+        let eval = tasks(&eval)?;
+        let train = self.train.as_ref().map(tasks).transpose()?.unwrap_or_default();
+        if strategy.learns() && train.is_empty() {
+            return Err(missing("there are no rows to learn from: give the tuner some with `.train(…)`"));
+        }
         let dir = RunDir::create(&self.runs, strategy.name())?;
         let engine = Engine::new(Setup {
             workflow: self.workflow,
@@ -163,9 +182,23 @@ impl Tuner {
             store: Store::open(dir.store())?,
             stop: self.stop,
         })?;
-        tasks.iter().try_for_each(|task| engine.check_task(task))?;
-        let outcome = strategy.run(&engine, &tasks).await?;
+        train.iter().chain(&eval).try_for_each(|task| engine.check_task(task))?;
+        let inputs = Inputs {
+            engine: &engine,
+            train: &train,
+            eval: &eval,
+            directory: dir.path(),
+            monitor: &*self.monitor,
+        };
+        let outcome = strategy.run(inputs).await?;
         dir.write_outcome(&serde_json::to_string_pretty(&outcome)?)?;
         Ok(outcome)
+    }
+}
+
+impl fmt::Debug for Tuner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (workflow, slots) = (self.workflow.meta.name, &self.slots);
+        f.debug_struct("Tuner").field("workflow", &workflow).field("slots", slots).finish_non_exhaustive()
     }
 }

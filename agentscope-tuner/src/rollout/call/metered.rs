@@ -27,6 +27,8 @@ use crate::{
 pub(crate) struct Metered {
     pub(crate) slot: Arc<str>,
     pub(crate) model: Arc<PricedModel>,
+    /// Of a model in training: another version answers anew.
+    pub(crate) version: Option<u64>,
     pub(crate) scope: Arc<Scope>,
     pub(crate) ledger: Arc<Ledger>,
 }
@@ -54,7 +56,7 @@ impl Metered {
     ) -> Result<ChatResponse> {
         let Self { model, scope, ledger, .. } = self;
         let bounded = ledger.budget().allowance().needs_bounds() || scope.budget.allowance().needs_bounds();
-        let mut prepared = Prepared::new(request, model, bounded)?;
+        let mut prepared = Prepared::new(request, model, self.version, bounded)?;
         let nth = scope.repetition(prepared.base);
         self.fill_seed(&mut prepared, nth)?;
         let key = prepared.key(scope.attempt, nth);

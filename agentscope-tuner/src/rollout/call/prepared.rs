@@ -26,7 +26,12 @@ pub(super) struct Prepared<'a> {
 
 impl<'a> Prepared<'a> {
     /// `bounded` calls get a most number of tokens, since a budget depends on it.
-    pub(super) fn new(request: &'a ChatRequest, model: &PricedModel, bounded: bool) -> Result<Self> {
+    pub(super) fn new(
+        request: &'a ChatRequest,
+        model: &PricedModel,
+        version: Option<u64>,
+        bounded: bool,
+    ) -> Result<Self> {
         let most = model.max_output_tokens.or(bounded.then_some(DEFAULT_MAX_TOKENS));
         let mut this = Self { given: request, filled: None, json: String::new(), base: Key::default() };
         if request.sampling.max_tokens.is_none() && most.is_some() {
@@ -37,6 +42,9 @@ impl<'a> Prepared<'a> {
         let mut hasher = blake3::Hasher::new();
         serde_json::to_writer(&mut hasher, model.model.id()).map_err(unwritable)?;
         hasher.update(this.json.as_bytes());
+        if let Some(version) = version {
+            hasher.update(&version.to_le_bytes());
+        }
         this.base = short(&hasher);
         Ok(this)
     }

@@ -23,11 +23,11 @@ use plan::Plan;
 pub use race::{Departure, Pressure, Race, Row, Rules};
 use track::{Jobs, Track, lock};
 
-use super::{Outcome, Strategy, scores::Scores, statistics::CONFIDENCE};
+use super::{Inputs, Outcome, Strategy, scores::Scores, statistics::CONFIDENCE};
 use crate::{
     candidate::{Candidate, SlotPath, SlotValue},
     error::{Error, ErrorKind, Result},
-    rollout::{Allowance, Engine, Job, Run, Task},
+    rollout::{Allowance, Job, Run, Task},
 };
 
 /// Races candidates and chooses the cheapest that is not worse than the best: the verb `select`.
@@ -115,8 +115,9 @@ impl Strategy for ModelSelection {
         "select"
     }
 
-    fn run<'a>(&'a self, engine: &'a Engine, tasks: &'a [Arc<Task>]) -> BoxFuture<'a, Result<Outcome>> {
+    fn run<'a>(&'a self, inputs: Inputs<'a>) -> BoxFuture<'a, Result<Outcome>> {
         Box::pin(async move {
+            let Inputs { engine, eval: tasks, .. } = inputs;
             self.check()?;
             let seed = engine.seed();
             let plan = self.plan(tasks, seed)?;

@@ -11,7 +11,7 @@ use crate::{
     error::ModelFailure,
     judge::Judge,
     model::{ChatResponse, Model, Price, scripted::Scripted},
-    rollout::{ModelTable, Options, PricedModel, Setup, Store},
+    rollout::{Engine, ModelTable, Options, PricedModel, Setup, Store},
     seed,
     strategy::{Reason, Verdict},
     workflow::Workflow,
@@ -71,7 +71,7 @@ fn of(models: &[(&str, Model, f64)]) -> ModelSelection {
 
 async fn select(selection: &ModelSelection, models: &[(&str, Model, f64)], tasks: &[Arc<Task>]) -> Outcome {
     let directory = tempfile::tempdir().unwrap();
-    selection.run(&engine(models, 8, &directory), tasks).await.unwrap()
+    selection.run(Inputs::measuring(&engine(models, 8, &directory), tasks)).await.unwrap()
 }
 
 /// Without what the clock decides.
@@ -92,7 +92,7 @@ async fn the_worse_leave_and_concurrency_changes_nothing() {
     for concurrency in [1, 7, 200] {
         let directory = tempfile::tempdir().unwrap();
         let engine = engine(&models, concurrency, &directory);
-        let outcome = timeless(of(&models).run(&engine, &rows(200)).await.unwrap());
+        let outcome = timeless(of(&models).run(Inputs::measuring(&engine, &rows(200))).await.unwrap());
         found.push((outcome, engine.spent().calls));
     }
     assert!(found.windows(2).all(|pair| pair[0] == pair[1]));
@@ -133,7 +133,7 @@ async fn a_judge_that_always_fails_is_said_and_stops_the_spending() {
     let tasks: Vec<_> = (0..100).map(task).collect();
     let directory = tempfile::tempdir().unwrap();
     let engine = engine(&models, 8, &directory);
-    let outcome = of(&models).run(&engine, &tasks).await.unwrap();
+    let outcome = of(&models).run(Inputs::measuring(&engine, &tasks)).await.unwrap();
     assert_eq!(outcome.winner, None);
     assert!(outcome.headline.contains("judge failed on every row"), "{}", outcome.headline);
     assert_eq!(engine.spent().calls, 20);
@@ -170,7 +170,7 @@ async fn a_hard_budget_is_kept_and_still_chooses() {
     selection.allowance.calls = Some(300);
     let directory = tempfile::tempdir().unwrap();
     let engine = engine(&models, 8, &directory);
-    let outcome = selection.run(&engine, &rows(200)).await.unwrap();
+    let outcome = selection.run(Inputs::measuring(&engine, &rows(200))).await.unwrap();
     assert!(engine.spent().calls <= 300, "{}", engine.spent().calls);
     assert!(outcome.winner.is_some(), "{}", outcome.headline);
     let budget = |summary: &&crate::strategy::Summary| {
@@ -184,8 +184,10 @@ async fn one_candidate_or_two_of_one_name_are_refused() {
     let models = [("a", model("a", 1.0), 1.0)];
     let directory = tempfile::tempdir().unwrap();
     let engine = engine(&models, 1, &directory);
-    let error = of(&models).run(&engine, &rows(3)).await.unwrap_err();
+    let error = of(&models).run(Inputs::measuring(&engine, &rows(3))).await.unwrap_err();
     assert!(error.to_string().contains("at least two"), "{error}");
     let twice = ModelSelection::of_models(&SlotPath::new("quiz", "model"), ["a", "a"]);
-    assert!(twice.run(&engine, &rows(3)).await.unwrap_err().to_string().contains("named `a`"));
+    assert!(
+        twice.run(Inputs::measuring(&engine, &rows(3))).await.unwrap_err().to_string().contains("named `a`")
+    );
 }

@@ -1,0 +1,93 @@
+//! What a verb was asked for, and the strategy that it becomes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    candidate::Candidate,
+    config::{Config, SelectTable},
+    error::Result,
+    registry::Registry,
+    strategy::{Evaluation, ModelSelection, Strategy, selection::Rules},
+    tuner::Session,
+    workflow::SlotRole,
+};
+
+/// What was asked for; kept with the run, so that `resume` can ask for it again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Command {
+    Eval {
+        repeats: u32,
+    },
+    Select {
+        slot: Option<String>,
+        candidates: Vec<String>,
+        repeats: Option<u32>,
+        #[serde(default)]
+        full: bool,
+    },
+}
+
+impl Command {
+    /// The verb, which names the run.
+    pub(super) fn verb(&self) -> &'static str {
+        match self {
+            Self::Eval { .. } => "eval",
+            Self::Select { .. } => "select",
+        }
+    }
+
+    /// The strategy, and the candidates that it may run.
+    pub(super) fn strategy(
+        &self,
+        registry: &Registry,
+        config: &Config,
+        session: &Session<'_>,
+    ) -> Result<(Box<dyn Strategy>, Vec<Candidate>)> {
+        match self {
+            Self::Eval { repeats } => {
+                let evaluation = Evaluation { repeats: *repeats, ..Evaluation::default() };
+                let candidates = vec![evaluation.candidate.clone()];
+                Ok((Box::new(evaluation), candidates))
+            }
+            Self::Select { slot, candidates, repeats, full } => {
+                let table = config.file.strategy.select.clone().unwrap_or_default();
+                let configured =
+                    if candidates.is_empty() { config.candidates(registry)? } else { Vec::new() };
+                let names = match (candidates.as_slice(), table.candidates.as_slice()) {
+                    ([], []) if configured.is_empty() => config.file.models.keys().cloned().collect(),
+                    ([], names) | (names, _) => names.to_vec(),
+                };
+                let mut selection = selection(&table, session);
+                if !names.is_empty() {
+                    let slot = session.slot(SlotRole::Model, slot.as_deref().or(table.slot.as_deref()))?;
+                    selection.candidates = ModelSelection::of_models(&slot, names).candidates;
+                }
+                selection.candidates.extend(configured);
+                selection.repeats = repeats.or(table.repeats).unwrap_or(1);
+                selection.rules.full |= full;
+                let candidates = selection.candidates.clone();
+                Ok((Box::new(selection), candidates))
+            }
+        }
+    }
+}
+
+/// `[strategy.select]` without its candidates.
+fn selection(table: &SelectTable, session: &Session<'_>) -> ModelSelection {
+    let default = ModelSelection::default();
+    let rules = Rules {
+        confidence: table.confidence.unwrap_or(default.rules.confidence),
+        epsilon: table.epsilon.unwrap_or(default.rules.epsilon),
+        full: table.full,
+    };
+    ModelSelection {
+        rules,
+        cluster: table.cluster.clone(),
+        holdout: table.holdout.unwrap_or(default.holdout),
+        failure_share: table.failure_share.unwrap_or(default.failure_share),
+        objective: table.objective.clone().unwrap_or_default(),
+        allowance: session.budget(),
+        ..default
+    }
+}
