@@ -20,6 +20,7 @@ pub mod loss;
 pub mod optimizer;
 pub mod packing;
 pub mod params;
+pub(crate) mod random;
 pub mod tape;
 pub mod tensor;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::{
     config::PolicyConfig,
     device::Device,
     error::{Error, ErrorKind, Result},
+    random,
     tensor::{HostTensor, TensorMap},
     var::Var,
 };
@@ -88,16 +89,7 @@ impl<D: Device + ZerosTensor<f32>> Params<D> {
     /// Names the tensor that is missing or whose sizes differ from what `config` says, and every tensor that is left
     /// over.
     pub fn new(device: &D, config: &PolicyConfig, mut tensors: TensorMap) -> Result<Self> {
-        let mut build = Builder { device, config, tensors: &mut tensors };
-        let (width, vocabulary) = (config.hidden_size, config.vocab_size);
-        let params = Self {
-            embedding: build.matrix(&[("model.embed_tokens.weight".into(), vocabulary)], width)?,
-            layers: (0..config.num_layers).map(|layer| build.layer(layer)).collect::<Result<_>>()?,
-            norm: build.vector(&[("model.norm.weight".into(), width)])?,
-            head: (!config.tie_word_embeddings)
-                .then(|| build.matrix(&[("lm_head.weight".into(), vocabulary)], width))
-                .transpose()?,
-        };
+        let params = Builder { device, config, source: &mut |piece| taken(&mut tensors, piece) }.params()?;
         match tensors.keys().map(String::as_str).collect::<Vec<_>>() {
             left if left.is_empty() => Ok(params),
             left => Err(weights(format!(
@@ -105,6 +97,15 @@ impl<D: Device + ZerosTensor<f32>> Params<D> {
                 left.join(", ")
             ))),
         }
+    }
+
+    /// A model that has learnt nothing: matrices normal with `deviation` (0.02 is usual), scales 1, biases 0. Each number is a
+    /// function of `seed`, the tensor's name and its place alone.
+    ///
+    /// # Errors
+    /// When the device has no memory left.
+    pub fn init(device: &D, config: &PolicyConfig, deviation: f64, seed: u64) -> Result<Self> {
+        Builder { device, config, source: &mut |piece| Ok(fresh(piece, deviation, seed)) }.params()
     }
 }
 
@@ -174,14 +175,27 @@ impl<D: Device> LayerParams<D> {
     }
 }
 
-/// Takes the tensors of a checkpoint one by one.
+/// Asks for the numbers of each piece, one by one.
 struct Builder<'a, D> {
     device: &'a D,
     config: &'a PolicyConfig,
-    tensors: &'a mut TensorMap,
+    source: &'a mut dyn FnMut(&Piece) -> Result<Vec<f32>>,
 }
 
 impl<D: Device + ZerosTensor<f32>> Builder<'_, D> {
+    fn params(mut self) -> Result<Params<D>> {
+        let config = self.config;
+        let (width, vocabulary) = (config.hidden_size, config.vocab_size);
+        Ok(Params {
+            embedding: self.matrix(&[("model.embed_tokens.weight".into(), vocabulary)], width)?,
+            layers: (0..config.num_layers).map(|layer| self.layer(layer)).collect::<Result<_>>()?,
+            norm: self.vector(&[("model.norm.weight".into(), width)])?,
+            head: (!config.tie_word_embeddings)
+                .then(|| self.matrix(&[("lm_head.weight".into(), vocabulary)], width))
+                .transpose()?,
+        })
+    }
+
     fn layer(&mut self, layer: usize) -> Result<LayerParams<D>> {
         let config = self.config;
         let (width, inner, head) = (config.hidden_size, config.intermediate_size, config.head_dim);
@@ -235,22 +249,36 @@ impl<D: Device + ZerosTensor<f32>> Builder<'_, D> {
     fn stack(&mut self, pieces: Vec<Piece>, rows: usize, columns: usize) -> Result<Param<D>> {
         let mut values = Vec::with_capacity(rows * columns);
         for piece in &pieces {
-            let tensor = self.tensors.remove(&piece.name).ok_or_else(|| {
-                weights(format!(
-                    "the checkpoint has no tensor `{}`; the configuration asks for it",
-                    piece.name
-                ))
-            })?;
-            if tensor.shape != piece.shape {
-                return Err(weights(format!(
-                    "tensor `{}` is {:?}, but the configuration makes it {:?}",
-                    piece.name, tensor.shape, piece.shape
-                )));
-            }
-            values.extend_from_slice(&tensor.data);
+            values.extend((self.source)(piece)?);
         }
         let value = self.device.upload(&values)?;
         Ok(Param { pieces, var: Var::new(self.device, value, rows, columns), trainable: true })
+    }
+}
+
+/// The numbers of `piece`, out of the tensors of a checkpoint.
+fn taken(tensors: &mut TensorMap, piece: &Piece) -> Result<Vec<f32>> {
+    let Piece { name, shape } = piece;
+    let tensor = tensors.remove(name).ok_or_else(|| {
+        weights(format!("the checkpoint has no tensor `{name}`; the configuration asks for it"))
+    })?;
+    match tensor.shape == *shape {
+        true => Ok(tensor.data),
+        false => Err(weights(format!(
+            "tensor `{name}` is {:?}, but the configuration makes it {shape:?}",
+            tensor.shape
+        ))),
+    }
+}
+
+/// The numbers that `piece` begins with: matrices normal, scales 1, biases 0.
+fn fresh(piece: &Piece, deviation: f64, seed: u64) -> Vec<f32> {
+    match piece.shape.len() {
+        1 => vec![f32::from(u8::from(piece.name.ends_with("norm.weight"))); piece.len()],
+        _ => {
+            let key = random::key(seed, &piece.name);
+            (0..piece.len() as u64).map(|index| (deviation * random::normal(key, index)) as f32).collect()
+        }
     }
 }
 

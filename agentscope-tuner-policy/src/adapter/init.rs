@@ -4,6 +4,7 @@ use super::{LoraConfig, places::build};
 use crate::{
     error::Result,
     params::Params,
+    random,
     tape::{Kernels, Lora},
 };
 
@@ -25,29 +26,9 @@ impl LoraConfig {
             }
             let [a, b] = place.shapes(self.rank).map(|[rows, columns]| rows * columns);
             let bound = 1.0 / (place.inputs as f64).sqrt();
-            let key = mix(seed ^ fnv1a(&place.path));
-            let a: Vec<f32> = (0..a as u64).map(|index| (bound * even(key, index)) as f32).collect();
+            let key = random::key(seed, &place.path);
+            let a: Vec<f32> = (0..a as u64).map(|index| (bound * random::even(key, index)) as f32).collect();
             place.adapter(device, (self.rank, self.scale()), [&a, &vec![0.0; b]]).map(Some)
         })
     }
-}
-
-/// Even in [−1, 1).
-fn even(key: u64, index: u64) -> f64 {
-    let bits = mix(key.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15))) >> 11;
-    bits as f64 / (1_u64 << 52) as f64 - 1.0
-}
-
-/// SplitMix64's finaliser (Steele et al., 2014).
-fn mix(state: u64) -> u64 {
-    let z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
-/// Fowler, Noll and Vo's hash.
-fn fnv1a(text: &str) -> u64 {
-    text.bytes()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
 }

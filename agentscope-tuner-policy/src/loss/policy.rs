@@ -164,6 +164,13 @@ impl Pass<'_> {
         self.statistics.trained_tokens += trained;
         self.statistics.masked_tokens += tokens.mask.len() - trained;
         self.statistics.log_ratios.extend(tokens.trained().map(|token| tokens.log_ratio(token)));
+        for (token, sampler) in
+            tokens.sampler.iter().flat_map(|all| tokens.trained().map(|token| (token, all[token])))
+        {
+            if !sampler.is_nan() {
+                self.statistics.compare(tokens.old[token] - sampler);
+            }
+        }
     }
 
     /// Rewards the mean entropy of the emphasised tokens; `share` of the step's tokens are in this micro-batch.

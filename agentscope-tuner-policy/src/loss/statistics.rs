@@ -26,6 +26,10 @@ pub struct Statistics {
     pub(super) clipped_high: usize,
     /// lp − old of every trained token.
     pub(super) log_ratios: Vec<f64>,
+    /// The largest |old − sampler| of a trained token; none where the sampler's are unknown.
+    pub(super) sampler_gap: Option<f64>,
+    /// Tokens whose exp(old − sampler) lies outside 0.9..=1.1.
+    pub(super) sampler_outside: usize,
     /// exp(old − sampler), bounded, of every trained token; empty without a correction.
     pub(super) importance: Vec<f64>,
 }
@@ -56,6 +60,26 @@ impl Statistics {
         self.clipped_high += other.clipped_high;
         self.log_ratios.extend(other.log_ratios);
         self.importance.extend(other.importance);
+        self.sampler_gap = self.sampler_gap.into_iter().chain(other.sampler_gap).reduce(f64::max);
+        self.sampler_outside += other.sampler_outside;
+    }
+
+    /// Takes note of old − sampler of a trained token.
+    pub(super) fn compare(&mut self, difference: f64) {
+        self.sampler_gap = Some(self.sampler_gap.map_or(difference.abs(), |gap| gap.max(difference.abs())));
+        self.sampler_outside += usize::from(!(0.9..=1.1).contains(&difference.exp()));
+    }
+
+    /// The largest difference between the log-probability that the sampler reported for a token and the trainer's own, in
+    /// nats; none where the sampler reported none.
+    pub fn sampler_gap(&self) -> Option<f64> {
+        self.sampler_gap
+    }
+
+    /// Share of tokens whose probability the trainer sees as more than a tenth away from the sampler's: 0 as long as both
+    /// have the same weights.
+    pub fn sampler_outside(&self) -> f64 {
+        share(self.sampler_outside as f64, self.trained_tokens)
     }
 
     /// Mean divergence from the reference in nats a token; none without one.
@@ -109,6 +133,10 @@ impl Statistics {
             ("ratio/max", 1.0),
         ] {
             named.extend(quantile(&sorted, q).map(|log| (name, log.exp())));
+        }
+        if let Some(gap) = self.sampler_gap {
+            named.push(("sampling/sampling_logp_difference/max", gap));
+            named.push(("sampling/outside_0.9_1.1", self.sampler_outside()));
         }
         let mut sorted = self.importance.clone();
         sorted.sort_by(f64::total_cmp);

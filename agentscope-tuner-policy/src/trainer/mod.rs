@@ -7,8 +7,11 @@
 //!
 //! Losses divide by the size of the whole batch, so how it was cut makes no difference beyond rounding.
 
+mod learn;
 #[cfg(test)]
 mod tests;
+
+pub use learn::{Example, PolicyReport, PolicyUpdate, Preference, PreferenceReport, SupervisedReport};
 
 use std::path::Path;
 
@@ -58,6 +61,8 @@ pub struct Trainer<D: UpdateKernels> {
     config: PolicyConfig,
     params: Params<D>,
     lora: Option<Lora<D>>,
+    /// What a divergence refers to, unless it is the model without its adapters.
+    reference: Option<Params<D>>,
     settings: TrainerSettings,
     optimizer: AdamW<D>,
     /// Of the micro-batches since the last step.
@@ -80,7 +85,8 @@ impl<D: UpdateKernels> Trainer<D> {
             params.iter_mut().for_each(|param| param.trainable = false);
         }
         let optimizer = AdamW::new(settings.optimizer)?;
-        let trainer = Self { config, params, lora, settings, optimizer, grads: Gradients::leaky() };
+        let grads = Gradients::leaky();
+        let trainer = Self { config, params, lora, reference: None, settings, optimizer, grads };
         let trains = trainer.trained().any(|param| param.trainable);
         match trains {
             true => Ok(trainer),
@@ -120,15 +126,28 @@ impl<D: UpdateKernels> Trainer<D> {
     /// # Errors
     /// When a token or row does not exist, or the device has no memory left.
     pub fn evaluate(&self, batch: &Batch, targets: &Targets) -> Result<[Vec<f32>; 2]> {
-        self.values(self.lora.as_ref(), batch, targets)
+        self.values(&self.params, self.lora.as_ref(), batch, targets)
     }
 
-    /// The same without adapters: what a KL penalty refers to when adapters are trained.
+    /// The same under the reference policy, what a divergence refers to: the one that was [set](Self::refer_to), or the model
+    /// without its adapters.
     ///
     /// # Errors
-    /// As [`evaluate`](Self::evaluate).
-    pub fn evaluate_base(&self, batch: &Batch, targets: &Targets) -> Result<[Vec<f32>; 2]> {
-        self.values(None, batch, targets)
+    /// As [`evaluate`](Self::evaluate); and when the whole model is trained and no reference was set.
+    pub fn evaluate_reference(&self, batch: &Batch, targets: &Targets) -> Result<[Vec<f32>; 2]> {
+        match (&self.reference, &self.lora) {
+            (Some(reference), _) => self.values(reference, None, batch, targets),
+            (None, Some(_)) => self.values(&self.params, None, batch, targets),
+            (None, None) => Err(Error::new(
+                ErrorKind::Config,
+                "the whole model is trained, so there is nothing left to refer to; set a reference, or train adapters",
+            )),
+        }
+    }
+
+    /// Sets the reference policy: the model as it was, where all of it is trained.
+    pub fn refer_to(&mut self, reference: Params<D>) {
+        self.reference = Some(reference);
     }
 
     /// Runs a micro-batch forward, `loss` on its log-probabilities, and all of it backward; gradients are added to those of
@@ -176,8 +195,14 @@ impl<D: UpdateKernels> Trainer<D> {
         }
     }
 
-    fn values(&self, lora: Option<&Lora<D>>, batch: &Batch, targets: &Targets) -> Result<[Vec<f32>; 2]> {
-        let Self { config, params, settings, .. } = self;
+    fn values(
+        &self,
+        params: &Params<D>,
+        lora: Option<&Lora<D>>,
+        batch: &Batch,
+        targets: &Targets,
+    ) -> Result<[Vec<f32>; 2]> {
+        let Self { config, settings, .. } = self;
         let hidden = forward(config, params, lora, batch, NoneTape, settings.forward)?;
         let projection = params.output_projection();
         let outputs = log_probs(hidden, projection, targets, settings.temperature, settings.logits_bytes)?;

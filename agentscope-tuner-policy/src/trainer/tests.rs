@@ -113,7 +113,7 @@ fn a_small_set_is_learnt() {
     assert_eq!(tensors(&adapted), before, "the model beneath stays");
     let batch = Batch::new([SEQUENCES[0]]);
     let targets = Targets::next_tokens(&batch);
-    let [with, without] = [adapted.evaluate(&batch, &targets), adapted.evaluate_base(&batch, &targets)]
+    let [with, without] = [adapted.evaluate(&batch, &targets), adapted.evaluate_reference(&batch, &targets)]
         .map(|r| r.unwrap()[0].clone());
     assert!(with.iter().sum::<f32>() > without.iter().sum::<f32>() + 1.0);
 }
