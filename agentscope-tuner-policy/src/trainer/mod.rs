@@ -97,6 +97,11 @@ impl<D: UpdateKernels> Trainer<D> {
         }
     }
 
+    /// The shape of the model.
+    pub fn config(&self) -> &PolicyConfig {
+        &self.config
+    }
+
     /// The parameters.
     pub fn params(&self) -> &Params<D> {
         &self.params

@@ -98,6 +98,9 @@ pub(super) enum Verb {
     Eval(Options<EvalOptions>),
     /// Find the best model for a slot
     Select(Options<SelectOptions>),
+    /// Train the weights of an embedded model by reinforcement learning
+    #[cfg(feature = "embedded")]
+    Weights(Options<WeightsOptions>),
     /// Continue a run that was stopped or killed
     Resume(Options<ResumeOptions>),
     /// Serve models to OpenAI-compatible clients
@@ -112,6 +115,8 @@ impl Verb {
             Self::Run(options) => &options.common,
             Self::Eval(options) => &options.common,
             Self::Select(options) => &options.common,
+            #[cfg(feature = "embedded")]
+            Self::Weights(options) => &options.common,
             Self::Resume(options) => &options.common,
             Self::Serve(options) => &options.common,
         }
@@ -165,6 +170,17 @@ pub(super) struct SelectOptions {
     /// Run every candidate on every row, instead of letting the worse leave early
     #[arg(long)]
     pub(super) full: bool,
+}
+
+#[cfg(feature = "embedded")]
+#[derive(Debug, Args)]
+pub(super) struct WeightsOptions {
+    /// The slot whose model is trained
+    #[arg(long, value_name = "SLOT")]
+    pub(super) slot: Option<String>,
+    /// How many steps
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) steps: Option<u64>,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,8 @@ use crate::{
     tuner::Session,
     workflow::SlotRole,
 };
+#[cfg(feature = "embedded")]
+use crate::{candidate::SlotValue, tuner::weights_tuning};
 
 /// What was asked for; kept with the run, so that `resume` can ask for it again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +28,11 @@ pub(super) enum Command {
         #[serde(default)]
         full: bool,
     },
+    #[cfg(feature = "embedded")]
+    Weights {
+        slot: Option<String>,
+        steps: Option<u64>,
+    },
 }
 
 impl Command {
@@ -34,6 +41,8 @@ impl Command {
         match self {
             Self::Eval { .. } => "eval",
             Self::Select { .. } => "select",
+            #[cfg(feature = "embedded")]
+            Self::Weights { .. } => "weights",
         }
     }
 
@@ -68,6 +77,13 @@ impl Command {
                 selection.rules.full |= full;
                 let candidates = selection.candidates.clone();
                 Ok((Box::new(selection), candidates))
+            }
+            #[cfg(feature = "embedded")]
+            Self::Weights { slot, steps } => {
+                let tuning = weights_tuning(config, session, slot.as_deref(), *steps)?;
+                let value = SlotValue::model(&tuning.model);
+                let candidate = Candidate::new("trained").with(tuning.slot.clone(), value);
+                Ok((Box::new(tuning), vec![candidate]))
             }
         }
     }

@@ -88,6 +88,11 @@ fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
             let SelectOptions { slot, candidates, repeats, full } = options.own;
             start(Command::Select { slot, candidates, repeats, full })
         }
+        #[cfg(feature = "embedded")]
+        Verb::Weights(options) => {
+            let args::WeightsOptions { slot, steps } = options.own;
+            start(Command::Weights { slot, steps })
+        }
         Verb::Resume(_) | Verb::Serve(_) => Ok(ExitCode::SUCCESS),
     }
 }

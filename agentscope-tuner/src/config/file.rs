@@ -80,6 +80,10 @@ pub struct StrategyTable {
     /// `[strategy.select]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub select: Option<SelectTable>,
+    /// `[strategy.weights]`.
+    #[cfg(feature = "embedded")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<super::WeightsTable>,
 }
 
 /// `[strategy.select]`: model selection.

@@ -8,6 +8,8 @@ mod file;
 mod overrides;
 mod profile;
 mod slots;
+#[cfg(feature = "embedded")]
+mod weights;
 
 use std::{
     collections::BTreeMap,
@@ -18,6 +20,8 @@ pub use file::{
     BoundsTable, CandidateTable, DatasetTable, DatasetsTable, File, RunTable, SelectTable, StrategyTable,
 };
 pub use overrides::Override;
+#[cfg(feature = "embedded")]
+pub use weights::{LoraTable, OverlongTable, WarmStartTable, WeightsTable};
 
 use crate::{
     candidate::{Candidate, SlotPath, SlotValue},

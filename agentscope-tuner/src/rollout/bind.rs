@@ -72,7 +72,7 @@ impl Binding {
         self.slots.iter().fold(context, |context, (slot, value)| match value {
             Resolved::Model { model, sampling, version } => {
                 let metered = Metered {
-                    slot: Arc::clone(slot),
+                    slot: SlotPath::new(&*self.component, &**slot).to_string().into(),
                     model: Arc::clone(model),
                     version: *version,
                     scope: Arc::clone(scope),

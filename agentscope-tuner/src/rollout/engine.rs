@@ -121,6 +121,11 @@ impl Engine {
         self.stage.ledger.budget().spent()
     }
 
+    /// Whether the run is being stopped: no new call begins.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
     /// Seed of every random choice.
     pub fn seed(&self) -> u64 {
         self.stage.seed

@@ -44,7 +44,7 @@ pub struct Record {
     pub judge_spent: Spent,
     /// Seconds that the workflow worked: waiting for a free place at an endpoint is not counted.
     pub seconds: f64,
-    /// The calls that it made, in order: slot and key in the store.
+    /// The calls that it and its judges made, in order: slot and key in the store.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calls: Vec<CallRef>,
 }
@@ -88,7 +88,7 @@ impl Status {
 /// A call of a rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRef {
-    /// The slot whose model was called.
+    /// The slot whose model was called, as `component.slot`.
     pub slot: Arc<str>,
     /// Where the call is in the store.
     #[serde(with = "hexadecimal")]

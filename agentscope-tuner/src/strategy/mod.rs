@@ -6,11 +6,15 @@ mod outcome;
 mod scores;
 pub mod selection;
 pub mod statistics;
+#[cfg(feature = "embedded")]
+pub mod weights;
 
 pub use evaluation::Evaluation;
 pub use inputs::{Inputs, Monitor, Silent};
 pub use outcome::{Comparison, Counts, Departed, Latency, Outcome, Reason, Summary, Verdict};
 pub use selection::ModelSelection;
+#[cfg(feature = "embedded")]
+pub use weights::WeightsTuning;
 
 use futures_util::future::BoxFuture;
 

@@ -90,7 +90,7 @@ impl<'a> Scores<'a> {
     }
 
     /// The reward of each row that counts, repeats averaged.
-    fn rows(&self, candidate: &str) -> BTreeMap<&'a str, f64> {
+    pub(super) fn rows(&self, candidate: &str) -> BTreeMap<&'a str, f64> {
         let mut rows: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
         for record in self.of(candidate).iter().filter(|record| record.status.counts()) {
             rows.entry(&record.task_id).or_default().push(record.reward.unwrap_or(self.failure));

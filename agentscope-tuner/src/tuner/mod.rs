@@ -4,11 +4,15 @@ mod dry;
 mod run_dir;
 mod session;
 mod typed;
+#[cfg(feature = "embedded")]
+mod weights;
 
 pub(crate) use dry::dry_models;
 pub use run_dir::RunDir;
 pub use session::Session;
 pub use typed::Tuner;
+#[cfg(feature = "embedded")]
+pub(crate) use weights::weights_tuning;
 
 use std::{collections::HashMap, sync::Arc};
 

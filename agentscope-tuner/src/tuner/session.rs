@@ -110,6 +110,16 @@ impl<'a> Session<'a> {
         })
     }
 
+    /// What `slot` holds: as configured, else as its attribute says.
+    pub fn value(&self, slot: &SlotPath) -> Option<SlotValue> {
+        let own = self.all_slots().find(|(component, one)| SlotPath::new(*component, one.name) == *slot);
+        self.slots.get(slot).cloned().or_else(|| match own?.1.default {
+            SlotDefault::None => None,
+            SlotDefault::Prompt(text) => Some(SlotValue::Prompt(text.to_owned())),
+            SlotDefault::Model(name) => Some(SlotValue::model(name)),
+        })
+    }
+
     /// What the run may spend.
     pub fn budget(&self) -> Allowance {
         self.options().budget

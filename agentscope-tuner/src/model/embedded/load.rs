@@ -33,6 +33,7 @@ pub struct Embedded {
 
 /// What the models of one directory share.
 pub struct Parts {
+    pub(super) directory: PathBuf,
     pub(super) generation: GenerationConfig,
     pub(super) tokenizer: Tokenizer,
     pub(super) template: ChatTemplate,
@@ -95,6 +96,7 @@ impl Parts {
         let template = ChatTemplate::open(directory, &tokenizer)?;
         let params = Params::new(&Cpu::default(), config, checkpoint.tensors()?)?;
         Ok(Self {
+            directory: directory.to_owned(),
             generation: checkpoint.generation().clone(),
             format: ReplyFormat::of(&tokenizer),
             engine: Engine::new(config, &params, settings)?,

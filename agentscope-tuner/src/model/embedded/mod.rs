@@ -7,6 +7,7 @@
 //! ```
 
 mod answer;
+mod demonstration;
 mod forced;
 mod guide;
 mod load;
@@ -16,7 +17,7 @@ mod stops;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use agentscope_tuner_policy as policy;
 use futures_util::{StreamExt as _, future::BoxFuture};
@@ -48,6 +49,19 @@ impl Embedded {
             None => EngineSettings::default(),
         };
         Self::shared(&spec.name, path, &settings)
+    }
+
+    /// The Hugging Face directory that it was loaded from.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Takes the numbers of `params`, which has the shape of the model, for all that is sampled from now on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`] when the engine has stopped.
+    pub async fn update(&self, params: &policy::Params<policy::device::Cpu>) -> Result<()> {
+        self.engine.update(params).await.map(drop).map_err(refused)
     }
 
     /// Renders the conversation and hands it to the engine.

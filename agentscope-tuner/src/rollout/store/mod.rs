@@ -10,6 +10,7 @@
 //! | `call` | an answered model call: the response cache |
 //! | `charge` | an attempt that failed but may have been billed |
 //! | `rollout` | a finished rollout: the journal |
+//! | `metric` | a number of a training step |
 
 mod queue;
 mod read;
@@ -84,6 +85,14 @@ impl Store {
     }
 
     /// Keeps a candidate under its hash.
+    /// Keeps numbers of a training step, in the place of earlier ones of the same names.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] when the store is closed.
+    pub fn put_metrics(&self, step: u64, values: &[(String, f64)]) -> Result<()> {
+        self.0.writer.send(Write::Metrics { step, values: values.to_vec() })
+    }
+
     pub(crate) fn put_candidate(&self, candidate: &Candidate) -> Result<()> {
         let json = serde_json::to_string(candidate).map_err(|error| {
             Error::new(ErrorKind::Store, "a candidate cannot be written as JSON").with_source(error)

@@ -1,6 +1,9 @@
 //! What can be asked of the store.
 
-use std::sync::{MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{MutexGuard, PoisonError},
+};
 
 use rusqlite::{Connection, OptionalExtension as _};
 use serde::de::DeserializeOwned;
@@ -51,6 +54,22 @@ impl Store {
             statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         })?;
         rows.into_iter().map(|(key, json)| Ok((key, parse(&json)?))).collect()
+    }
+
+    /// The numbers of all training steps, by step and name; NaN where a number was not finite.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] when it cannot be read.
+    pub fn metrics(&self) -> Result<BTreeMap<u64, BTreeMap<String, f64>>> {
+        let rows: Vec<(u64, String, Option<f64>)> = self.read("read the metrics", |connection| {
+            let mut statement = connection.prepare_cached("SELECT step, name, value FROM metric")?;
+            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+        })?;
+        let mut steps: BTreeMap<u64, BTreeMap<String, f64>> = BTreeMap::new();
+        for (step, name, value) in rows {
+            steps.entry(step).or_default().insert(name, value.unwrap_or(f64::NAN));
+        }
+        Ok(steps)
     }
 
     /// Every candidate that was run.

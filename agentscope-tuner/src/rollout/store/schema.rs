@@ -8,7 +8,7 @@ use super::store_error;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Raised with every change of the tables.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// Marks the file as ours: "AsTu".
 const APPLICATION: i64 = 0x4173_5475;
 
@@ -42,6 +42,12 @@ CREATE TABLE rollout (
     reward REAL,
     record TEXT NOT NULL
 );
+CREATE TABLE metric (
+    step  INTEGER NOT NULL,
+    name  TEXT NOT NULL,
+    value REAL,                     -- NULL: not a finite number
+    PRIMARY KEY (step, name)
+) WITHOUT ROWID;
 ";
 
 /// Opens for writing, alone.

@@ -36,6 +36,10 @@ pub(super) enum Write {
         json: String,
     },
     /// Answered once everything before it is committed.
+    Metrics {
+        step: u64,
+        values: Vec<(String, f64)>,
+    },
     Flush(oneshot::Sender<Result<()>>),
 }
 
@@ -164,6 +168,13 @@ fn apply(transaction: &Transaction<'_>, write: Write) -> rusqlite::Result<()> {
         Write::Rollout { key, status, reward, json } => {
             let sql = "INSERT OR REPLACE INTO rollout VALUES (?1, ?2, ?3, ?4)";
             transaction.prepare_cached(sql)?.execute(params![key, status, reward, json])?;
+        }
+        Write::Metrics { step, values } => {
+            let mut statement =
+                transaction.prepare_cached("INSERT OR REPLACE INTO metric VALUES (?1, ?2, ?3)")?;
+            for (name, value) in values {
+                statement.execute(params![step, name, Some(value).filter(|value| value.is_finite())])?;
+            }
         }
         Write::Flush(_) => {}
     }

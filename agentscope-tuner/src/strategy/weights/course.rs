@@ -1,0 +1,276 @@
+//! The course of training: measure, sample, learn, keep; then the verdict.
+
+use std::time::Instant;
+
+use policy::{Params, checkpoint::Checkpoint, device::Cpu};
+
+use super::{
+    WeightsTuning,
+    alarm::Alarm,
+    checkpoint::Checkpoints,
+    failed, groups,
+    held_out::{HeldOut, measure},
+    learner::{Learner, Start},
+    lesson, policy,
+    state::{Measured, State},
+    step::{self, Times},
+    verdict::{self, Confirmed},
+    warm_start,
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    strategy::{Inputs, Outcome, scores::Scores},
+};
+
+/// Steps between two lines for people.
+const SAY_EVERY: u64 = 10;
+/// Measurements without a new best before a fall is worth a word.
+const FALLING: usize = 3;
+
+/// A run under way.
+pub(super) struct Course<'a> {
+    settings: &'a WeightsTuning,
+    inputs: Inputs<'a>,
+    held_out: HeldOut,
+    checkpoints: Checkpoints,
+    learner: Learner,
+    state: State,
+    base: Params<Cpu>,
+}
+
+/// How a part of the course ended.
+enum Ended {
+    Well,
+    /// The run was interrupted or its budget is spent.
+    Stopped(Error),
+}
+
+impl<'a> Course<'a> {
+    /// Loads the model, or the newest checkpoint of a run that was stopped.
+    pub(super) async fn begin(settings: &'a WeightsTuning, inputs: Inputs<'a>) -> Result<Self> {
+        let seed = inputs.engine.seed();
+        let start = Start::load(settings, seed)?;
+        let base = start.base().clone();
+        let checkpoints = Checkpoints::of(inputs.directory);
+        let (resumed, state) = checkpoints.newest()?.unzip();
+        let learner = Learner::start(start, resumed.as_deref()).await?;
+        let held_out = HeldOut::divide(inputs.eval, settings.holdout, seed);
+        let state: State = state.unwrap_or_default();
+        if resumed.is_some() {
+            inputs.monitor.say(&format!("going on from step {}", state.version()));
+        }
+        Ok(Self { settings, inputs, held_out, checkpoints, learner, state, base })
+    }
+
+    /// Trains to the end.
+    pub(super) async fn run(mut self) -> Result<Outcome> {
+        let rows = self.inputs.eval.len();
+        self.settings.policy.update(&self.base).await?;
+        let first = match self.confirm(0).await? {
+            Ok(first) => first,
+            Err(stopped) => return Ok(verdict::stopped(self.settings, stopped.chain(), 0, rows)),
+        };
+        self.say_mean("held-out rows before training", &first);
+        self.swap().await?;
+        let ended = match self.warm_up().await? {
+            Ended::Well => self.train().await?,
+            stopped @ Ended::Stopped(_) => stopped,
+        };
+        if let Ended::Stopped(error) = ended {
+            // What is done since the last checkpoint would be found in the journal; saving it spares the wait.
+            self.save().await?;
+            return Ok(verdict::stopped(self.settings, error.chain(), self.state.version(), rows));
+        }
+        let best = self.state.best().map_or(0, |best| best.step);
+        let confirmed = match best {
+            0 => None,
+            best => {
+                self.settings.policy.update(&self.weights_of(best)?).await?;
+                match self.confirm(best).await? {
+                    Ok(confirmed) => Some(confirmed),
+                    Err(stopped) => return Ok(verdict::stopped(self.settings, stopped.chain(), best, rows)),
+                }
+            }
+        };
+        Ok(verdict::outcome(self.settings, first, confirmed, rows, self.inputs.engine.seed()))
+    }
+
+    async fn warm_up(&mut self) -> Result<Ended> {
+        let Some(warm) = &self.settings.warm_start else { return Ok(Ended::Well) };
+        if self.state.warmed >= warm.steps {
+            return Ok(Ended::Well);
+        }
+        let examples = warm_start::examples(self.settings, warm)?;
+        while self.state.warmed < warm.steps {
+            if self.inputs.engine.is_stopped() {
+                return Ok(Ended::Stopped(Error::new(ErrorKind::Cancelled, "the run was stopped")));
+            }
+            let (number, seed) = (self.state.warmed, self.inputs.engine.seed());
+            let loss = warm_start::step(self.settings, warm, &examples, &self.learner, number, seed).await?;
+            self.state.warmed += 1;
+            let done = self.state.warmed;
+            self.log(&[("loss".to_owned(), loss)])?;
+            if done.is_multiple_of(SAY_EVERY) || done == warm.steps {
+                self.inputs.monitor.say(&format!("warm start {done}/{}: loss {loss:.4}", warm.steps));
+            }
+            if done.is_multiple_of(self.settings.save_interval) && done < warm.steps {
+                self.save().await?;
+            }
+        }
+        self.swap().await?;
+        Ok(Ended::Well)
+    }
+
+    async fn train(&mut self) -> Result<Ended> {
+        loop {
+            let finished = self.is_finished();
+            if (finished || self.state.step.is_multiple_of(self.settings.eval_interval))
+                && let Ended::Stopped(error) = self.measure().await?
+            {
+                return Ok(Ended::Stopped(error));
+            }
+            if finished || self.has_lost_patience() {
+                return Ok(Ended::Well);
+            }
+            if let Ended::Stopped(error) = self.step().await? {
+                return Ok(Ended::Stopped(error));
+            }
+            if self.state.step.is_multiple_of(self.settings.save_interval) {
+                self.save().await?;
+            }
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        let spent = self.settings.token_limit.is_some_and(|limit| self.state.tokens >= limit);
+        self.state.step >= self.settings.steps || spent
+    }
+
+    fn has_lost_patience(&self) -> bool {
+        let lost =
+            self.settings.patience.is_some_and(|patience| self.state.since_best() >= patience as usize);
+        if lost {
+            self.inputs.monitor.say("training ends: the last measurements brought nothing better (patience)");
+        }
+        lost
+    }
+
+    /// Measures on the rows that choose, and keeps the checkpoint if it is the best so far.
+    async fn measure(&mut self) -> Result<Ended> {
+        if self.state.is_measured() {
+            return Ok(Ended::Well);
+        }
+        let version = self.state.version();
+        let rows = &self.held_out.choosing;
+        let (candidate, run) = measure(self.settings, &self.inputs, version, rows).await?;
+        if let Some(stopped) = run.stopped {
+            return Ok(Ended::Stopped(stopped));
+        }
+        let scores = Scores::new(std::slice::from_ref(&candidate), &run.records, self.inputs.engine.seed());
+        let Some(reward) = scores.reward(&candidate.name) else {
+            let why = run.records.iter().find_map(|record| record.error.clone()).unwrap_or_default();
+            return Err(Error::new(ErrorKind::Judge, format!("no held-out row could be scored: {why}")));
+        };
+        self.state.measured.push(Measured { step: version, mean: reward.mean });
+        self.log(&[("eval/reward".to_owned(), reward.mean)])?;
+        let is_best = self.state.best().is_some_and(|best| best.step == version);
+        self.inputs.monitor.say(&format!(
+            "after {version} steps: {:.3} ({:.3} to {:.3}) on {} held-out rows{}",
+            reward.mean,
+            reward.low,
+            reward.high,
+            reward.n,
+            if is_best { ", the best so far" } else { "" }
+        ));
+        if is_best {
+            self.save().await?;
+            self.checkpoints.crown(version)?;
+        } else if self.state.since_best() >= FALLING && self.state.history.rises() {
+            let warning = "rewards in training rise while those of held-out rows do not: it learns the training rows by heart, or fools the judge; more rows, or an early stop (patience)";
+            self.alarm(Alarm::Warn(warning.to_owned()))?;
+        }
+        Ok(Ended::Well)
+    }
+
+    /// Samples groups, learns from them, and gives the engine the new weights.
+    async fn step(&mut self) -> Result<Ended> {
+        let settings = self.settings;
+        let began = Instant::now();
+        // What is drawn counts once the step is taken.
+        let mut state = self.state.clone();
+        let sampled = groups::sample(settings, &self.inputs, &mut state).await?;
+        if let Some(stopped) = sampled.stopped {
+            return Ok(Ended::Stopped(stopped));
+        }
+        let rollout = began.elapsed();
+        let rate = settings.schedule.at(state.step + u64::from(settings.schedule.warmup_steps > 0));
+        let learnt = lesson::learn(settings, &self.learner, &sampled.groups, rate).await?;
+        let times = Times { rollout, train: began.elapsed() - rollout };
+        state.step += 1;
+        self.state = state;
+        self.swap().await?;
+        self.log(&step::values(&sampled, &learnt, times))?;
+        let glance = step::glance(&sampled, &learnt);
+        let number = self.state.step;
+        if number == 1 || number.is_multiple_of(SAY_EVERY) {
+            self.inputs.monitor.say(&step::line(number, settings.steps, &glance, &learnt, times));
+        }
+        for alarm in self.state.history.note(glance) {
+            self.alarm(alarm)?;
+        }
+        Ok(Ended::Well)
+    }
+
+    fn alarm(&self, alarm: Alarm) -> Result<()> {
+        match alarm {
+            Alarm::Warn(text) if !self.settings.strict => {
+                self.inputs.monitor.say(&format!("warning: {text}"));
+                Ok(())
+            }
+            Alarm::Warn(text) | Alarm::Stop(text) => Err(Error::new(ErrorKind::Other, text)),
+        }
+    }
+
+    async fn swap(&self) -> Result<()> {
+        self.settings.policy.update(&self.learner.weights().await?).await
+    }
+
+    async fn save(&self) -> Result<()> {
+        self.checkpoints.save(self.settings, &self.learner, &self.state).await
+    }
+
+    fn weights_of(&self, version: u64) -> Result<Params<Cpu>> {
+        let load = || {
+            let checkpoint = Checkpoint::open(self.checkpoints.at(version))?;
+            Params::new(&Cpu::default(), checkpoint.config(), checkpoint.tensors()?)
+        };
+        load().map_err(|error| failed("load the best checkpoint", error))
+    }
+
+    /// The policy after `version` steps on the rows that chose nothing, or why that could not be finished.
+    async fn confirm(&self, version: u64) -> Result<Result<Confirmed, Error>> {
+        let rows = &self.held_out.confirming;
+        let (candidate, run) = measure(self.settings, &self.inputs, version, rows).await?;
+        Ok(match run.stopped {
+            Some(stopped) => Err(stopped),
+            None => Ok((candidate, run.records)),
+        })
+    }
+
+    fn say_mean(&self, what: &str, (candidate, records): &Confirmed) {
+        let scores = Scores::new(std::slice::from_ref(candidate), records, self.inputs.engine.seed());
+        if let Some(reward) = scores.reward(&candidate.name) {
+            self.inputs
+                .monitor
+                .say(&format!("{what}: {:.3} ({:.3} to {:.3})", reward.mean, reward.low, reward.high));
+        }
+    }
+
+    /// Keeps the numbers of a step in the run store, and tells the monitor.
+    fn log(&self, values: &[(String, f64)]) -> Result<()> {
+        let version = self.state.version();
+        self.inputs.engine.store().put_metrics(version, values)?;
+        self.inputs.monitor.log(version, values);
+        Ok(())
+    }
+}

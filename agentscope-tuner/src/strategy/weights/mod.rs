@@ -1,0 +1,62 @@
+//! Trains the weights of the embedded model behind a workflow by reinforcement learning: the verb `weights`.
+//!
+//! ```text
+//! rows ─ groups of rollouts (the ordinary engine) ─ rewards, exact tokens ─ advantages ─ optimiser step ─┐
+//!   ▲                                                                     weights swapped in place ◀─────┘
+//!   └── every few steps: held-out rows, the best checkpoint kept
+//! ```
+//!
+//! A step's rollouts are those of a [versioned](crate::candidate::SlotValue::Model) candidate, so the journal knows them:
+//! a run that was killed goes on from its last checkpoint, finds the rollouts since then in the journal, and comes to the
+//! same weights to the bit.
+
+mod alarm;
+mod capture;
+mod checkpoint;
+mod course;
+mod draw;
+mod groups;
+mod held_out;
+mod learner;
+mod lesson;
+mod settings;
+mod state;
+mod step;
+mod verdict;
+mod warm_start;
+
+pub use agentscope_tuner_policy as policy;
+use futures_util::future::BoxFuture;
+pub use settings::{Objective, Truncated, WarmStart, WeightsTuning};
+
+use super::{Inputs, Outcome, Strategy};
+use crate::error::{Error, ErrorKind, Result};
+
+impl Strategy for WeightsTuning {
+    fn name(&self) -> &'static str {
+        "weights"
+    }
+
+    fn learns(&self) -> bool {
+        true
+    }
+
+    fn run<'a>(&'a self, inputs: Inputs<'a>) -> BoxFuture<'a, Result<Outcome>> {
+        Box::pin(async move {
+            self.check(&inputs)?;
+            course::Course::begin(self, inputs).await?.run().await
+        })
+    }
+}
+
+/// A failure of the policy, as this crate says it.
+fn failed(doing: &str, error: policy::Error) -> Error {
+    let kind = match error.kind() {
+        policy::ErrorKind::Config | policy::ErrorKind::Weights | policy::ErrorKind::Tokenizer => {
+            ErrorKind::Config
+        }
+        policy::ErrorKind::Io => ErrorKind::Io,
+        _ => ErrorKind::Other,
+    };
+    Error::new(kind, format!("cannot {doing}")).with_source(error)
+}
