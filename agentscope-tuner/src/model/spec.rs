@@ -47,7 +47,7 @@ pub struct ModelSpec {
     /// but only for the provider's own endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_env: Option<String>,
-    /// What it costs; unknown when unset.
+    /// What it costs; unknown when unset, and nothing for an embedded model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
     /// Seconds until an attempt is given up, in (0, 86400]; 300 when unset. Streams: until the next event.
@@ -80,6 +80,11 @@ impl ModelSpec {
     /// A model of `provider` with everything else left to it.
     pub fn new(provider: impl Into<String>, name: impl Into<String>) -> Self {
         Self { provider: provider.into(), name: name.into(), ..Self::default() }
+    }
+
+    /// What it costs, if that is known: models inside this process cost nothing unless it is said.
+    pub fn known_price(&self) -> Option<Price> {
+        self.price.or_else(|| (self.provider == "embedded").then_some(Price::FREE))
     }
 
     /// Every setting that cannot work, each with what to write instead. Reads no variable and no file.

@@ -69,6 +69,9 @@ pub struct Price {
 }
 
 impl Price {
+    /// Of models that nobody is paid for.
+    pub const FREE: Self = Self { input: 0.0, output: 0.0, cached_input: None };
+
     /// What `usage` costs, rounded to the picodollar.
     pub fn of(&self, usage: &Usage) -> Usd {
         let cached = usage.cached_tokens.min(usage.input_tokens);

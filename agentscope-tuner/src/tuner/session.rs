@@ -153,7 +153,7 @@ impl<'a> Session<'a> {
         })?;
         let options = self.options();
         let money = options.budget.usd.is_some() || options.limits.allowance.usd.is_some();
-        if money && spec.price.is_none() {
+        if money && spec.known_price().is_none() {
             let message = format!(
                 "the price of model `{name}` is unknown, so a limit in usd cannot be kept: add `price = {{ input = …, output = … }}` to [models.{name}], or limit calls or tokens"
             );
@@ -164,7 +164,7 @@ impl<'a> Session<'a> {
         let model = spec
             .build(&|variable| std::env::var(variable).ok())
             .map_err(|error| Error::new(error.kind(), format!("model `{name}`: {}", error.chain())))?;
-        Ok(PricedModel { model, price: spec.price, max_output_tokens: spec.max_output_tokens })
+        Ok(PricedModel { model, price: spec.known_price(), max_output_tokens: spec.max_output_tokens })
     }
 
     fn model_names(&self, candidates: &[Candidate]) -> BTreeSet<String> {

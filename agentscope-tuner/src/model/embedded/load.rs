@@ -2,6 +2,8 @@
 
 use std::{
     collections::HashMap,
+    fs,
+    io::{self, Read as _, Seek as _, SeekFrom},
     ops::Deref,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, OnceLock, PoisonError, Weak},
@@ -34,6 +36,8 @@ pub struct Embedded {
 /// What the models of one directory share.
 pub struct Parts {
     pub(super) directory: PathBuf,
+    /// Tells models apart, wherever their directories lie.
+    fingerprint: String,
     pub(super) generation: GenerationConfig,
     pub(super) tokenizer: Tokenizer,
     pub(super) template: ChatTemplate,
@@ -41,6 +45,9 @@ pub struct Parts {
     pub(super) engine: Engine,
     constraints: OnceLock<Constraints>,
 }
+
+/// Bytes of each end of a file that tell it apart.
+const ENDS: u64 = 1 << 20;
 
 /// The models that are loaded, by directory.
 static LOADED: Mutex<Option<HashMap<PathBuf, Weak<Parts>>>> = Mutex::new(None);
@@ -75,8 +82,8 @@ impl Embedded {
     fn of(name: &str, directory: &Path, parts: Arc<Parts>) -> Self {
         let of_directory = || directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let name = if name.is_empty() { of_directory() } else { name.to_owned() };
-        let endpoint = directory.display().to_string();
-        Self { id: ModelId { provider: "embedded".into(), endpoint, name, key: 0 }, parts }
+        let id = ModelId { provider: "embedded".into(), endpoint: parts.fingerprint.clone(), name, key: 0 };
+        Self { id, parts }
     }
 }
 
@@ -97,6 +104,9 @@ impl Parts {
         let params = Params::new(&Cpu::default(), config, checkpoint.tensors()?)?;
         Ok(Self {
             directory: directory.to_owned(),
+            fingerprint: fingerprint(directory).map_err(|error| {
+                policy::Error::new(policy::ErrorKind::Io, "cannot read the model's files").with_source(error)
+            })?,
             generation: checkpoint.generation().clone(),
             format: ReplyFormat::of(&tokenizer),
             engine: Engine::new(config, &params, settings)?,
@@ -114,4 +124,31 @@ impl Parts {
         let made = Constraints::new(&self.tokenizer, &self.generation.eos_token_ids).map_err(refused)?;
         Ok(self.constraints.get_or_init(|| made))
     }
+}
+
+/// A hash of the files that an answer depends on, so that a run finds its answers again from another working directory, and
+/// on another machine. Of large files the ends are read: the beginning holds the names and places of all tensors.
+fn fingerprint(directory: &Path) -> io::Result<String> {
+    let is_part = |path: &PathBuf| {
+        let extension = path.extension().unwrap_or_default();
+        path.is_file() && ["json", "safetensors", "jinja"].iter().any(|part| extension == *part)
+    };
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    files.retain(is_part);
+    files.sort();
+    let mut hasher = blake3::Hasher::new();
+    for path in files {
+        hasher.update(path.file_name().unwrap_or_default().as_encoded_bytes());
+        let mut file = fs::File::open(&path)?;
+        let length = file.metadata()?.len();
+        hasher.update(&length.to_le_bytes());
+        let mut end = vec![0; ENDS.min(length) as usize];
+        file.read_exact(&mut end)?;
+        hasher.update(&end);
+        file.seek(SeekFrom::End(-i64::try_from(end.len()).unwrap_or(0)))?;
+        file.read_exact(&mut end)?;
+        hasher.update(&end);
+    }
+    Ok(hasher.finalize().to_hex()[..16].to_owned())
 }

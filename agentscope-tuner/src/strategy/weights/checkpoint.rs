@@ -70,7 +70,8 @@ impl Checkpoints {
         let target = unfinished.path().to_owned();
         let base = settings.policy.directory().to_owned();
         let lora = settings.lora.clone();
-        let name = base.to_string_lossy().into_owned();
+        // Whoever loads the adapters may stand elsewhere.
+        let name = fs::canonicalize(&base).unwrap_or_else(|_| base.clone()).to_string_lossy().into_owned();
         let weights = learner.weights().await?;
         let write = move |trainer: &mut policy::trainer::Trainer<policy::device::Cpu>| -> policy::Result<()> {
             Checkpoint::open(&base)?.save(&target, &weights.to_tensors()?, &SaveOptions::default())?;
