@@ -34,7 +34,7 @@ pub fn forward<D: Kernels, T: Tape<f32, D>>(
     tape: T,
     settings: ForwardSettings,
 ) -> Result<Var<D, T>> {
-    batch.check(config.vocab_size, config.max_position_embeddings)?;
+    batch.check(config)?;
     if let Some(lora) = lora.filter(|lora| lora.layers.len() != params.layers.len()) {
         let (adapted, blocks) = (lora.layers.len(), params.layers.len());
         return Err(request(format!(
@@ -59,7 +59,12 @@ fn run<D: Kernels, T: Tape<f32, D>>(
         kv_heads: config.num_kv_heads,
         head_dim: config.head_dim,
     };
-    let layout = device.layout(batch.offsets(), config.sliding_window, &config.rope_frequencies())?;
+    let layout = device.layout(
+        batch.offsets(),
+        batch.branches(),
+        config.sliding_window,
+        &config.rope_frequencies(),
+    )?;
     let packing = Arc::new(Packing { heads, eps: config.rms_norm_eps, layout });
     let mut x = embed(&params.embedding, &device.ids(batch.ids())?, rows, tape)?;
     for (index, layer) in params.layers.iter().enumerate() {

@@ -51,8 +51,14 @@ impl Kernels for Cpu {
         Ok(ids.into())
     }
 
-    fn layout(&self, offsets: &[usize], window: Option<usize>, frequencies: &[f32]) -> Result<CpuLayout> {
-        Ok(CpuLayout::new(offsets, window, frequencies))
+    fn layout(
+        &self,
+        offsets: &[usize],
+        branches: &[bool],
+        window: Option<usize>,
+        frequencies: &[f32],
+    ) -> Result<CpuLayout> {
+        Ok(CpuLayout::new(offsets, branches, window, frequencies))
     }
 
     fn product(
@@ -204,7 +210,7 @@ impl Kernels for Cpu {
         let mut out = self.buffer(heads.rows * heads.query_width())?;
         let mut log_sums = self.buffer(heads.rows * heads.query_heads)?;
         let split = Split { values: split, heads };
-        attention::forward(split, &layout.segments, &layout.first_keys, &mut out, &mut log_sums);
+        attention::forward(split, &layout.trees, &layout.first_keys, &mut out, &mut log_sums);
         Ok((out, log_sums))
     }
 
@@ -220,7 +226,7 @@ impl Kernels for Cpu {
         dheads.par_chunks_mut(rows_per_task(1)).for_each(|part| part.fill(0.0));
         let split = Split { values: split, heads };
         let saved = Saved { split, first_keys: &layout.first_keys, out, log_sums, dy };
-        attention_backward::backward(saved, &layout.segments, &mut dheads);
+        attention_backward::backward(saved, &layout.trees, &mut dheads);
         Ok(dheads)
     }
 

@@ -60,10 +60,12 @@ pub trait Kernels: Device + dfdx::tensor_ops::Device<f32> + HasErr<Err: Into<Err
     fn ids(&self, ids: &[u32]) -> Result<Self::Ids, Self::Err>;
 
     /// Prepares a packed batch: sequence `i` is rows `offsets[i]..offsets[i + 1]`, and each row attends to the last
-    /// `window` rows of its sequence, itself included. `frequencies` are radians a position, one for each rotary pair.
+    /// `window` rows of its sequence, itself included. Where `branches[i]`, it goes on from the last sequence before it that
+    /// is no branch, and attends to all of that too. `frequencies` are radians a position, one for each rotary pair.
     fn layout(
         &self,
         offsets: &[usize],
+        branches: &[bool],
         window: Option<usize>,
         frequencies: &[f32],
     ) -> Result<Self::Layout, Self::Err>;

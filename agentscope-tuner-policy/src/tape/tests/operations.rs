@@ -234,8 +234,14 @@ fn check_attention(config: &PolicyConfig, offsets: &[usize]) {
             sequences.flatten().flatten().collect()
         },
         |x| {
-            let layout =
-                Cpu::default().layout(offsets, config.sliding_window, &config.rope_frequencies()).unwrap();
+            let layout = Cpu::default()
+                .layout(
+                    offsets,
+                    &vec![false; offsets.len() - 1],
+                    config.sliding_window,
+                    &config.rope_frequencies(),
+                )
+                .unwrap();
             let packing = Arc::new(Packing { heads, eps: config.rms_norm_eps, layout });
             let norms = config.qk_norm.then(|| (&x[1], &x[2]));
             let split = attention::split_heads(traced(&x[0]), norms, &packing).unwrap();

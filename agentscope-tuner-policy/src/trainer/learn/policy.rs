@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     super::Trainer,
-    micro::{Micro, Unit, micro_batches, trained},
+    micro::{Cut, Micro, Unit, micro_batches, trained},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -81,7 +81,7 @@ impl<D: UpdateKernels> Trainer<D> {
         }
         let tokens = rollout_tokens.values().sum();
         let parts = (0..*updates)
-            .map(|part| self.lessons(of_part(part), update, *token_budget))
+            .map(|part| self.lessons(of_part(part), update, self.cut(*token_budget)))
             .collect::<Result<Vec<_>>>()?;
         let mut report = PolicyReport::default();
         for lessons in parts.into_iter().filter(|lessons| !lessons.is_empty()) {
@@ -104,7 +104,7 @@ impl<D: UpdateKernels> Trainer<D> {
         &self,
         examples: Vec<&'a Example>,
         update: &PolicyUpdate,
-        budget: usize,
+        cut: Cut,
     ) -> Result<Vec<Lesson<'a>>> {
         let units: Vec<Unit<'a>> = examples.iter().map(|example| vec![&example.row]).collect();
         let lesson = |micro: Micro| {
@@ -117,7 +117,7 @@ impl<D: UpdateKernels> Trainer<D> {
             let examples = micro.units.iter().map(|unit| examples[*unit]).collect();
             Ok(Lesson { examples, micro, old, reference })
         };
-        micro_batches(&units, budget)?.into_iter().map(lesson).collect()
+        micro_batches(&units, cut)?.into_iter().map(lesson).collect()
     }
 }
 

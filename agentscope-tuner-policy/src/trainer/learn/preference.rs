@@ -50,7 +50,7 @@ impl<D: UpdateKernels> Trainer<D> {
             usable.iter().map(|one| one.chosen.iter().chain(&one.rejected).collect()).collect();
         let total = usable.len();
         let mut report = PreferenceReport { statistics: DpoStatistics::default(), pairs: total, step: None };
-        for micro in micro_batches(&units, token_budget)? {
+        for micro in micro_batches(&units, self.cut(token_budget))? {
             let Micro { units, batch, targets } = micro;
             let [reference, _] = self.evaluate_reference(&batch, &targets)?;
             let mut rest = &reference[..];

@@ -39,7 +39,7 @@ impl<D: UpdateKernels> Trainer<D> {
             rows.iter().filter(|row| trained(row).next().is_some()).map(|row| vec![row]).collect();
         let total = units.iter().flatten().map(|row| trained(row).count()).sum();
         let mut report = SupervisedReport { loss: 0.0, entropy: 0.0, trained_tokens: total, step: None };
-        for Micro { batch, targets, .. } in micro_batches(&units, token_budget)? {
+        for Micro { batch, targets, .. } in micro_batches(&units, self.cut(token_budget))? {
             let mask = vec![true; targets.ids().len()];
             let part = self.accumulate(&batch, &targets, |outputs| sft_loss(outputs, &mask, total))?;
             report.loss += part.loss;

@@ -139,3 +139,71 @@ fn the_chosen_become_likelier_than_the_rejected() {
     assert!((reports[0].statistics.loss - std::f64::consts::LN_2).abs() < 1e-7);
     assert!(reports[19].statistics.loss < 0.5 && reports[19].statistics.accuracy == 1.0, "{:?}", reports[19]);
 }
+
+/// Groups of answers to prompts of several lengths; the third has two rows a rollout, the second of another prompt.
+fn groups() -> Vec<Example> {
+    let token = |seed: usize| (seed * 7919 % 60) as u32 + 3;
+    let mut examples = Vec::new();
+    for (group, (prompt, answers)) in [(2, 3), (40, 5), (150, 4), (1, 2)].into_iter().enumerate() {
+        for answer in 0..answers {
+            let own = 1 + (answer * 17 + group) % 40;
+            let ids: Vec<u32> =
+                (0..prompt + own)
+                    .map(|place| {
+                        if place < prompt { token(group * 1000 + place) } else { token(answer * 31 + place) }
+                    })
+                    .collect();
+            let rollout = examples.len();
+            let advantage = (answer as f64 - 1.0) / (group + 1) as f64;
+            examples.push(Example { row: row(&ids, prompt), rollout, advantage });
+            if group == 2 {
+                examples.push(Example { row: row(&ids[answer..][..12], 9), rollout, advantage });
+            }
+        }
+    }
+    examples
+}
+
+#[test]
+fn a_prompt_that_is_read_once_teaches_the_same() {
+    use super::micro::{Cut, Unit, micro_batches};
+    for config in [tiny(), crate::PolicyConfig { qk_norm: true, head_dim: 16, ..tiny() }] {
+        let trainer =
+            Trainer::new(config.clone(), params(&config, 5), None, TrainerSettings::default()).unwrap();
+        let examples = groups();
+        let units: Vec<Unit<'_>> = examples.iter().map(|example| vec![&example.row]).collect();
+        let values = |shares: bool| {
+            let [micro] = &micro_batches(&units, Cut { budget: 10_000, shares }).unwrap()[..] else {
+                panic!("all fits one micro-batch");
+            };
+            let [log_probs, _] = trainer.evaluate(&micro.batch, &micro.targets).unwrap();
+            let mut rest = &log_probs[..];
+            let mut of_unit = vec![Vec::new(); units.len()];
+            for unit in &micro.units {
+                let (own, after) = rest.split_at(units[*unit][0].trained());
+                (of_unit[*unit], rest) = (own.to_vec(), after);
+            }
+            (of_unit, micro.batch.ids().len())
+        };
+        let ((shared, fewer), (whole, tokens)) = (values(true), values(false));
+        assert!(fewer * 2 < tokens, "{fewer} of {tokens} tokens");
+        assert_close(&shared.concat(), &whole.concat(), 1e-4);
+    }
+}
+
+#[test]
+fn gradients_flow_into_a_shared_prompt() {
+    // With a window as long as the context, nothing is shared and everything is seen.
+    let windowed = crate::PolicyConfig { sliding_window: Some(256), ..tiny() };
+    let learnt = [tiny(), windowed].map(|config| {
+        let mut trainer =
+            Trainer::new(config.clone(), params(&config, 5), None, TrainerSettings::default()).unwrap();
+        let update = PolicyUpdate { rollouts: 14, token_budget: 300, ..update(Algorithm::Dapo) };
+        let report = trainer.learn(&groups(), &update, 1e-3).unwrap();
+        (numbers(&trainer), report)
+    });
+    assert!(learnt[0].1.micro_batches < learnt[1].1.micro_batches);
+    let [shared, whole] = learnt.each_ref().map(|(_, report)| report.steps[0].grad_norm);
+    assert!((shared - whole).abs() < 1e-5 * whole, "{shared} and {whole}");
+    assert_close(&learnt[0].0, &learnt[1].0, 5e-5);
+}
