@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod command;
 mod list;
+mod monitor;
 mod preview;
 mod progress;
 mod resume;

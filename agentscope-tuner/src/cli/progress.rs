@@ -11,25 +11,19 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::show;
-use crate::{rollout::Engine, strategy::Monitor};
+use crate::rollout::Engine;
 
 const BAR_EVERY: Duration = Duration::from_millis(100);
 const LINE_EVERY: Duration = Duration::from_secs(10);
 /// The bar on the screen, while there is one: other lines must go above it.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-/// Shows what a strategy says above the bar.
-pub(super) struct Screen;
-
-impl Monitor for Screen {
-    fn say(&self, line: &str) {
-        match &*BAR.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(bar) => bar.suspend(|| show::note(line)),
-            None => show::note(line),
-        }
+/// Shows a line above the bar.
+pub(super) fn say(line: &str) {
+    match &*BAR.lock().unwrap_or_else(PoisonError::into_inner) {
+        Some(bar) => bar.suspend(|| show::note(line)),
+        None => show::note(line),
     }
-
-    fn log(&self, _: u64, _: &[(String, f64)]) {}
 }
 
 /// Shows how far `engine` is until it is dropped.

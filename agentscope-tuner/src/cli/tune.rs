@@ -8,6 +8,7 @@ use super::{
     INTERRUPTED,
     args::{Common, Format},
     command::Command,
+    monitor::Monitors,
     progress, show, usage,
 };
 use crate::{
@@ -26,6 +27,8 @@ const COMMAND: &str = "command";
 const CONFIG: &str = "config";
 const DIRECTORY: &str = "directory";
 const LIMIT: &str = "limit";
+/// The numbers of all steps, as lines of JSON.
+const METRICS: &str = "metrics.jsonl";
 
 /// Begins a new run.
 pub(super) fn start(
@@ -109,7 +112,11 @@ impl<'a> Drive<'a> {
         let engine = self.session.engine(models, store, stop.clone())?;
         self.train.iter().chain(&self.eval).try_for_each(|task| engine.check_task(task))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let outcome = runtime.block_on(self.watched(&engine, &stop, dir.path()))?;
+        let outcome = runtime.block_on(self.watched(&engine, &stop, dir))?;
+        let metrics = engine.store().metrics()?;
+        if !metrics.is_empty() {
+            dir.write(METRICS, &report::json_lines(&metrics))?;
+        }
         let json = serde_json::to_string_pretty(&outcome)?;
         let path = dir.write_outcome(&json)?;
         match self.common.format() {
@@ -125,16 +132,19 @@ impl<'a> Drive<'a> {
     }
 
     /// Runs the strategy; meanwhile shows the progress, and stops on Ctrl-C or when the time is up.
-    async fn watched(&self, engine: &Engine, stop: &CancellationToken, directory: &Path) -> Result<Outcome> {
-        let Self { train, eval, .. } = self;
-        let inputs = Inputs { engine, train, eval, directory, monitor: &progress::Screen };
-        let time = self.config.file.budget.time();
+    async fn watched(&self, engine: &Engine, stop: &CancellationToken, dir: &RunDir) -> Result<Outcome> {
+        let Self { config, session, strategy, train, eval, .. } = self;
+        let (table, workflow) = (&config.file.monitor, session.workflow.meta.name);
+        let monitors = Monitors::open(table, dir, engine.store(), workflow, strategy.learns()).await?;
+        let inputs = Inputs { engine, train, eval, directory: dir.path(), monitor: &monitors };
         let outcome = tokio::select! {
-            outcome = self.strategy.run(inputs) => outcome,
+            outcome = strategy.run(inputs) => outcome,
             never = progress::show(engine) => match never {},
-            never = stop_when(stop, time) => match never {},
+            never = stop_when(stop, config.file.budget.time()) => match never {},
         };
         progress::done(engine);
+        monitors.close(outcome.as_ref().is_ok_and(|outcome| outcome.stopped.is_none())).await;
+        engine.store().flush().await?;
         outcome
     }
 }

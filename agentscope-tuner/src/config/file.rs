@@ -39,6 +39,8 @@ pub struct File {
     pub budget: BoundsTable,
     /// `[run]`.
     pub run: RunTable,
+    /// `[monitor]`.
+    pub monitor: MonitorTable,
 }
 
 /// `[dataset]`: the rows to learn from and the rows to be measured on.
@@ -176,6 +178,29 @@ pub struct RunTable {
     /// Where runs are kept; `runs` beside the file when unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
+}
+
+/// `[monitor]`: where the numbers of training steps go besides the run's store.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct MonitorTable {
+    /// Whether the run's directory gets event files for TensorBoard; true when unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tensorboard: Option<bool>,
+    /// An MLflow tracking server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mlflow: Option<MlFlowTable>,
+}
+
+/// `[monitor.mlflow]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct MlFlowTable {
+    /// Its address, such as `http://127.0.0.1:5000`.
+    pub url: String,
+    /// Name of the experiment; that of the workflow when unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<String>,
 }
 
 /// Reads `table`, naming every key that is unknown.

@@ -17,7 +17,8 @@ use std::{
 };
 
 pub use file::{
-    BoundsTable, CandidateTable, DatasetTable, DatasetsTable, File, RunTable, SelectTable, StrategyTable,
+    BoundsTable, CandidateTable, DatasetTable, DatasetsTable, File, MlFlowTable, MonitorTable, RunTable,
+    SelectTable, StrategyTable,
 };
 pub use overrides::Override;
 #[cfg(feature = "embedded")]

@@ -1,9 +1,15 @@
-//! What people see of an outcome. Nothing is computed here.
+//! What people and other programs see of a run. Nothing is computed here.
 
 mod conversation;
 mod failures;
+mod mlflow;
+mod series;
 mod table;
+mod tensorboard;
 
 pub use conversation::{conversation, verdict};
 pub use failures::failures;
+pub use mlflow::MlFlow;
+pub use series::json_lines;
 pub use table::{spending, table};
+pub use tensorboard::EventFile;

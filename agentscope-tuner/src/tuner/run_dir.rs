@@ -69,14 +69,22 @@ impl RunDir {
         self.0.join(STORE)
     }
 
+    /// Writes `text` as the file of this name, whole or not at all.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when it cannot be written.
+    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.0.join(name);
+        write_whole(&path, text.as_bytes()).map_err(|error| io("write", &path, error))?;
+        Ok(path)
+    }
+
     /// Writes the outcome, whole or not at all.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] when it cannot be written.
     pub fn write_outcome(&self, json: &str) -> Result<PathBuf> {
-        let path = self.0.join(OUTCOME);
-        write_whole(&path, json.as_bytes()).map_err(|error| io("write", &path, error))?;
-        Ok(path)
+        self.write(OUTCOME, json)
     }
 }
 

@@ -1,0 +1,115 @@
+//! Trains the embedded models of this example from nothing: `cargo run --release -p math-agent --bin make-models`.
+//!
+//! Each learns from dialogues that a seeded generator writes (see `dialogue`): worked solutions, guesses, and calls of the
+//! tool, as the system prompt asks for. The larger a model, the more often it works a problem out when nothing is asked for.
+//! Same seed, same files. It takes about ten minutes on two cores.
+
+mod dialogue;
+mod lexicon;
+
+use std::{error::Error, path::Path};
+
+use agentscope_tuner_policy::{
+    Params, PolicyConfig,
+    checkpoint::{Checkpoint, Dtype, SaveOptions},
+    config::{Architecture, GenerationConfig, RopeScaling},
+    device::Cpu,
+    optimizer::Schedule,
+    trainer::{Trainer, TrainerSettings},
+};
+use dialogue::{Dialogue, Habits};
+
+type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
+
+const SEED: u64 = 11;
+/// Dialogues a step.
+const BATCH: u64 = 64;
+
+/// A model to make.
+struct Recipe {
+    name: &'static str,
+    width: usize,
+    layers: usize,
+    steps: u64,
+    habits: Habits,
+}
+
+const RECIPES: [Recipe; 3] = [
+    Recipe { name: "small", width: 64, layers: 2, steps: 1000, habits: Habits { works_out: 0.15 } },
+    Recipe { name: "medium", width: 96, layers: 2, steps: 1000, habits: Habits { works_out: 0.4 } },
+    Recipe { name: "large", width: 128, layers: 3, steps: 1000, habits: Habits { works_out: 0.75 } },
+];
+
+fn main() -> Result {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    for recipe in
+        RECIPES.iter().filter(|recipe| wanted.is_empty() || wanted.iter().any(|name| name == recipe.name))
+    {
+        make(recipe, &root.join(recipe.name))?;
+    }
+    Ok(())
+}
+
+fn make(recipe: &Recipe, directory: &Path) -> Result {
+    let config = config(recipe);
+    lexicon::write(directory)?;
+    let speaker = lexicon::Speaker::open(directory, config.vocab_size)?;
+    let params = Params::init(&Cpu::default(), &config, 0.05, SEED)?;
+    let mut trainer = Trainer::new(config.clone(), params, None, TrainerSettings::default())?;
+    let schedule = Schedule {
+        warmup_steps: 50,
+        decay: agentscope_tuner_policy::optimizer::Decay::Cosine,
+        total_steps: recipe.steps,
+        floor: 0.05,
+        ..Schedule::constant(3e-3)
+    };
+    for step in 0..recipe.steps {
+        let dialogues =
+            (step * BATCH..(step + 1) * BATCH).map(|number| Dialogue::write(SEED, number, recipe.habits));
+        let mut rows = Vec::new();
+        for dialogue in dialogues {
+            rows.extend(speaker.rows(&dialogue.messages)?);
+        }
+        let report = trainer.learn_supervised(&rows, 1 << 14, schedule.at(step + 1))?;
+        if (step + 1) % 100 == 0 {
+            say(&format!("{} {}/{}: loss {:.4}", recipe.name, step + 1, recipe.steps, report.loss));
+        }
+    }
+    let generation = GenerationConfig {
+        eos_token_ids: vec![lexicon::END],
+        pad_token_id: Some(lexicon::PAD),
+        ..GenerationConfig::default()
+    };
+    let options = SaveOptions { dtype: Dtype::Bf16, ..SaveOptions::default() };
+    Checkpoint::new(config, generation).save(directory, &trainer.params().to_tensors()?, &options)?;
+    Ok(())
+}
+
+fn config(recipe: &Recipe) -> PolicyConfig {
+    PolicyConfig {
+        architecture: Architecture::Llama,
+        vocab_size: lexicon::size(),
+        hidden_size: recipe.width,
+        intermediate_size: 8 * recipe.width / 3 / 16 * 16,
+        num_layers: recipe.layers,
+        num_heads: recipe.width / 32,
+        num_kv_heads: recipe.width / 32,
+        head_dim: 32,
+        rms_norm_eps: 1e-5,
+        rope_theta: 10_000.0,
+        rope_scaling: RopeScaling::None,
+        max_position_embeddings: 512,
+        tie_word_embeddings: false,
+        qkv_bias: false,
+        output_bias: false,
+        mlp_bias: false,
+        qk_norm: false,
+        sliding_window: None,
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a program that says how far it is")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}
