@@ -206,7 +206,10 @@ pub struct MlFlowTable {
 /// Reads `table`, naming every key that is unknown.
 pub(super) fn read(table: toml::Table, name: &str) -> Result<File> {
     let mut unknown = Vec::new();
-    let file = serde_ignored::deserialize(toml::Value::Table(table), |path| unknown.push(path.to_string()));
+    // An optional table shows as `?`.
+    let file = serde_ignored::deserialize(toml::Value::Table(table), |path| {
+        unknown.push(path.to_string().replace(".?", ""));
+    });
     let unknown: Vec<_> = unknown
         .iter()
         .map(|key| format!("{name}: `{key}` is unknown; remove it or correct its spelling"))

@@ -29,6 +29,8 @@ macro_rules! table {
 table! {
     /// The `Model` slot to train: `slot` of the workflow, or `component.slot`. The only one when unset.
     slot: String,
+    /// The embedded model that fills it; what the slot holds when unset.
+    model: String,
     /// `dapo` (default), `grpo`, `bnpo`, `dr_grpo`, `gspo`, `cispo`, `sapo`, `rloo`, `reinforce`, `multi_step_grpo` (AgentScope's name
     /// for grpo); `sft` learns the best rollout of each group, `dpo` prefers it to the worst.
     algorithm: String,

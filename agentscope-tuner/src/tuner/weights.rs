@@ -23,7 +23,10 @@ pub(crate) fn weights_tuning(
     let mut table = config.file.strategy.weights.clone().unwrap_or_default();
     table.steps = steps.or(table.steps);
     let slot = session.slot(SlotRole::Model, slot.or(table.slot.as_deref()))?;
-    let (model, sampling) = filled(session, &slot)?;
+    let (model, sampling) = match &table.model {
+        Some(model) => (model.clone(), Sampling::default()),
+        None => filled(session, &slot)?,
+    };
     let policy = embedded(config, &slot, &model)?;
     let mut tuning = WeightsTuning::new(slot, model, policy);
     tuning.eval_sampling = sampling;

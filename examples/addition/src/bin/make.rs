@@ -68,7 +68,10 @@ fn with_tool(&(a, b): &(u64, u64)) -> Value {
 fn write(path: &Path, rows: impl Iterator<Item = Value>) -> Result {
     fs::create_dir_all(path.parent().unwrap_or(path))?;
     let mut file = fs::File::create(path)?;
-    rows.map(|row| Ok(writeln!(file, "{row}")?)).collect()
+    for row in rows {
+        writeln!(file, "{row}")?;
+    }
+    Ok(())
 }
 
 /// A Llama of 0.2 million parameters over single characters.
