@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     bind::Binding,
     budget::Allowance,
-    call::Ledger,
+    call::{Answered, Ledger},
     execute::{Bindings, RolloutLimits, Stage},
     job::{Job, Task},
     models::{ModelTable, PricedModel},
@@ -119,6 +119,12 @@ impl Engine {
     /// What the run has paid so far, in all its sessions.
     pub fn spent(&self) -> Spent {
         self.stage.ledger.budget().spent()
+    }
+
+    /// The answers that were paid since the last call of this, by their keys in the store. The first call takes nothing, and
+    /// says that answers are wanted from now on; they stay in memory until they are taken.
+    pub fn take_answers(&self) -> HashMap<Key, Answered> {
+        self.stage.ledger.take_answers()
     }
 
     /// Whether the run is being stopped: no new call begins.

@@ -21,6 +21,7 @@ mod store;
 mod tests;
 
 pub use budget::Allowance;
+pub use call::Answered;
 pub use engine::{Engine, Options, Run, Setup};
 pub use execute::RolloutLimits;
 pub use job::{Job, Task};

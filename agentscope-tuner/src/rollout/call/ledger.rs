@@ -1,6 +1,6 @@
 //! What all calls of a run share: the cache, the budget and the store.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc::UnboundedSender;
@@ -10,6 +10,7 @@ use super::{
     cache::{Cache, Found},
     payment::{Account, Payment},
     prepared::Prepared,
+    recent::{Answered, Recent},
 };
 use crate::{
     error::{Error, ErrorKind, ModelFailure, Result},
@@ -26,6 +27,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Ledger {
     cache: Cache,
+    recent: Recent,
     budget: Arc<Budget>,
     store: Store,
     /// Once set, no new call begins; those under way are waited for and kept.
@@ -46,7 +48,7 @@ impl Ledger {
     pub(crate) fn open(store: Store, allowance: Allowance, closing: CancellationToken) -> Result<Self> {
         let cache = Cache::with_stored(store.call_keys()?);
         let budget = Budget::new(Owner::Run, allowance, store.spent()?);
-        Ok(Self { cache, budget, store, closing })
+        Ok(Self { cache, recent: Recent::default(), budget, store, closing })
     }
 
     pub(crate) fn budget(&self) -> &Arc<Budget> {
@@ -55,6 +57,11 @@ impl Ledger {
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The answers that were paid since the last call of this, which also says that they are wanted from now on.
+    pub(crate) fn take_answers(&self) -> HashMap<Key, Answered> {
+        self.recent.take()
     }
 
     /// The answer to `prepared`: from the store, from a call under way, or newly paid. An answer that is paid now tells
@@ -133,6 +140,8 @@ impl Ledger {
         let request = std::mem::take(&mut prepared.json);
         self.store.put_call(CallRow { key, model, request, response: written, spent })?;
         self.cache.stored(key);
+        let sampling = || prepared.request().sampling.clone();
+        self.recent.note(key, || Answered { sampling: sampling(), response: response.clone() });
         Ok(())
     }
 }

@@ -1,13 +1,18 @@
 //! From a finished rollout to what it teaches: its reward, and the exact tokens of the calls that are trained.
 
+use std::collections::HashMap;
+
 use policy::trajectory::{Trajectories, Turn};
 
 use super::{Truncated, WeightsTuning, policy};
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::FinishReason,
-    rollout::{Record, Status, Store, StoredCall},
+    model::{FinishReason, Sampling},
+    rollout::{Answered, Key, Record, Status, Store},
 };
+
+/// Answers that are still in memory, by their keys in the store.
+pub(super) type Answers = HashMap<Key, Answered>;
 
 /// A rollout, as the trainer sees it.
 #[derive(Clone, Debug, Default)]
@@ -22,20 +27,25 @@ pub(super) struct Captured {
     pub(super) truncated: bool,
 }
 
-/// Reads the trained calls of `record` from the store.
+/// Reads the trained calls of `record`.
 ///
 /// # Errors
 /// When an answer has no exact tokens, or was drawn from another distribution than the one that is trained.
-pub(super) fn capture(settings: &WeightsTuning, store: &Store, record: &Record) -> Result<Captured> {
+pub(super) fn capture(
+    settings: &WeightsTuning,
+    store: &Store,
+    answers: &mut Answers,
+    record: &Record,
+) -> Result<Captured> {
     let slot = settings.slot.to_string();
     let mut turns = Vec::new();
     let (mut sampled, mut longest, mut truncated) = (0, 0, record.limit.is_some());
     for call in record.calls.iter().filter(|call| *call.slot == slot) {
-        let Some(call) = store.call(&call.key)? else { continue };
-        check_sampling(settings, &call)?;
-        let cut = call.response.finish == FinishReason::Length;
+        let Some(Answered { sampling, response }) = answered(store, answers, &call.key)? else { continue };
+        check_sampling(settings, &sampling)?;
+        let cut = response.finish == FinishReason::Length;
         truncated |= cut;
-        let trace = call.response.tokens.ok_or_else(no_tokens)?;
+        let trace = response.tokens.ok_or_else(no_tokens)?;
         sampled += trace.ids.len();
         longest = longest.max(trace.ids.len());
         let log_probs = match cut && settings.truncated == Truncated::Mask {
@@ -56,6 +66,16 @@ pub(super) fn capture(settings: &WeightsTuning, store: &Store, record: &Record) 
     Ok(Captured { reward, rows, sampled, truncated })
 }
 
+/// The answer of this key: from memory, or from the store where the rollout was found in the journal.
+fn answered(store: &Store, answers: &mut Answers, key: &Key) -> Result<Option<Answered>> {
+    match answers.remove(key) {
+        Some(answered) => Ok(Some(answered)),
+        None => Ok(store
+            .call(key)?
+            .map(|call| Answered { sampling: call.request.sampling, response: call.response })),
+    }
+}
+
 /// What the rollout counts: task failures are the policy's, other failures nobody's.
 fn reward(settings: &WeightsTuning, record: &Record, truncated: bool) -> Option<f64> {
     if truncated && settings.truncated == Truncated::Drop {
@@ -74,8 +94,7 @@ fn penalty(settings: &WeightsTuning, tokens: usize) -> f64 {
 
 /// The trainer computes log-probabilities at one temperature over the whole vocabulary: a workflow that samples otherwise
 /// would be trained towards something that it never did.
-fn check_sampling(settings: &WeightsTuning, call: &StoredCall) -> Result<()> {
-    let sampling = &call.request.sampling;
+fn check_sampling(settings: &WeightsTuning, sampling: &Sampling) -> Result<()> {
     let temperature = sampling.temperature.unwrap_or(1.0);
     let bends = sampling.top_p.is_some_and(|p| p < 1.0)
         || sampling.top_k.is_some_and(|k| k > 0)

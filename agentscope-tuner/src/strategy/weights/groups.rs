@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     WeightsTuning,
-    capture::{Captured, capture},
+    capture::{Answers, Captured, capture},
     draw,
     state::State,
 };
@@ -140,19 +140,27 @@ async fn run_groups(
             break;
         }
         inputs.engine.expect(jobs.len());
+        // Whatever was kept of measurements is of no more use.
+        drop(inputs.engine.take_answers());
         let run = inputs.engine.run(jobs, |_| {}).await?;
         if let Some(stopped) = run.stopped {
             return Ok(Sampled { groups: Vec::new(), stopped: Some(stopped) });
         }
+        let mut answers = inputs.engine.take_answers();
         for (place, record) in places.into_iter().zip(&run.records) {
-            groups[place].rollouts.push(captured(settings, inputs, record)?);
+            groups[place].rollouts.push(captured(settings, inputs, &mut answers, record)?);
         }
     }
     Ok(Sampled { groups, stopped: None })
 }
 
-fn captured(settings: &WeightsTuning, inputs: &Inputs<'_>, record: &Record) -> Result<Captured> {
-    capture(settings, inputs.engine.store(), record).map_err(|error| {
+fn captured(
+    settings: &WeightsTuning,
+    inputs: &Inputs<'_>,
+    answers: &mut Answers,
+    record: &Record,
+) -> Result<Captured> {
+    capture(settings, inputs.engine.store(), answers, record).map_err(|error| {
         Error::new(error.kind(), format!("rollout {} of {}", record.attempt, record.task_id))
             .with_source(error)
     })

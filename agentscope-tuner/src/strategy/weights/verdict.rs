@@ -46,6 +46,7 @@ pub(super) fn outcome(
         adjusted: p,
         detectable: statistics::deviation(&differences).and_then(|deviation| {
             statistics::detectable_effect(deviation, differences.len(), 1.0 - settings.confidence)
+                .filter(|effect| *effect > 0.0)
         }),
         verdict: if is_better { Verdict::Worse } else { Verdict::NotShown },
     };
