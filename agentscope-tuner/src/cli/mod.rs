@@ -4,8 +4,10 @@ mod args;
 mod check;
 mod command;
 mod list;
+mod live;
 mod preview;
 mod progress;
+mod report;
 mod resume;
 mod run;
 mod serve;
@@ -62,7 +64,7 @@ pub fn main(program: Program) -> ExitCode {
 
 fn parse(program: Program, args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let Program { name, version, about } = program;
-    let mut command = Cli::command().name(name).bin_name(name).version(version);
+    let mut command = args::report_live(Cli::command()).name(name).bin_name(name).version(version);
     if !about.is_empty() {
         command = command.about(about);
     }
@@ -72,6 +74,9 @@ fn parse(program: Program, args: impl IntoIterator<Item = OsString>) -> Result<C
 fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
     if let Verb::Resume(options) = &verb {
         return resume::resume(&Registry::collect()?, common, &options.own.run);
+    }
+    if let Verb::Report(options) = &verb {
+        return report::report(common, &options.own);
     }
     if let Verb::Serve(options) = &verb {
         return serve::serve(common, &options.own);
@@ -88,7 +93,7 @@ fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
             let SelectOptions { slot, candidates, repeats, full } = options.own;
             start(Command::Select { slot, candidates, repeats, full })
         }
-        Verb::Resume(_) | Verb::Serve(_) => Ok(ExitCode::SUCCESS),
+        Verb::Resume(_) | Verb::Report(_) | Verb::Serve(_) => Ok(ExitCode::SUCCESS),
     }
 }
 

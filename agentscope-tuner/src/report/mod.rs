@@ -2,6 +2,7 @@
 
 mod conversation;
 mod failures;
+pub mod html;
 mod table;
 
 pub use conversation::{conversation, verdict};

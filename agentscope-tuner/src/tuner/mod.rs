@@ -1,11 +1,16 @@
 //! From a configuration to an engine: what the command line and library users share.
 
 mod dry;
+mod facts;
+mod report;
 mod run_dir;
 mod session;
 mod typed;
+mod vocabularies;
 
 pub(crate) use dry::dry_models;
+pub(crate) use facts::{CONFIG, DIRECTORY, configuration};
+pub use report::{report_page, write_report};
 pub use run_dir::RunDir;
 pub use session::Session;
 pub use typed::Tuner;

@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 const STORE: &str = "run.sqlite";
 const OUTCOME: &str = "outcome.json";
+const REPORT: &str = "report.html";
 const LATEST: &str = "latest";
 
 /// A directory that holds all of one run: `run.sqlite`, and `outcome.json` once there is one.
@@ -74,8 +75,20 @@ impl RunDir {
     /// # Errors
     /// [`ErrorKind::Io`] when it cannot be written.
     pub fn write_outcome(&self, json: &str) -> Result<PathBuf> {
-        let path = self.0.join(OUTCOME);
-        write_whole(&path, json.as_bytes()).map_err(|error| io("write", &path, error))?;
+        self.write(OUTCOME, json)
+    }
+
+    /// Writes the report, whole or not at all.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when it cannot be written.
+    pub fn write_report(&self, html: &str) -> Result<PathBuf> {
+        self.write(REPORT, html)
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<PathBuf> {
+        let path = self.0.join(name);
+        write_whole(&path, text.as_bytes()).map_err(|error| io("write", &path, error))?;
         Ok(path)
     }
 }

@@ -42,8 +42,10 @@ pub struct Store(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    writer: Writer,
+    // Closed before the writer: only a connection that may write can leave everything in one file.
     reader: Mutex<Connection>,
+    /// `None` where the store is only looked at.
+    writer: Option<Writer>,
 }
 
 /// An answered model call.
@@ -69,8 +71,18 @@ impl Store {
         let path = path.as_ref().to_owned();
         let connection = schema::open(&path)?;
         let reader = schema::open_reader(&path)?;
-        let writer = Writer::start(connection)?;
+        let writer = Some(Writer::start(connection)?);
         Ok(Self(Arc::new(Inner { path, writer, reader: Mutex::new(reader) })))
+    }
+
+    /// Opens the store at `path` to look at it, while its run goes on or afterwards. Nothing can be put into it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] when the file is not a run store or belongs to another version.
+    pub fn view(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref().to_owned();
+        let reader = Mutex::new(schema::open_view(&path)?);
+        Ok(Self(Arc::new(Inner { path, writer: None, reader })))
     }
 
     /// Where the file is.
@@ -80,7 +92,7 @@ impl Store {
 
     /// Keeps a fact of the run, replacing an earlier one.
     pub fn put_meta(&self, key: &str, value: &str) -> Result<()> {
-        self.0.writer.send(Write::Meta { key: key.to_owned(), value: value.to_owned() })
+        self.writer()?.send(Write::Meta { key: key.to_owned(), value: value.to_owned() })
     }
 
     /// Keeps a candidate under its hash.
@@ -88,17 +100,17 @@ impl Store {
         let json = serde_json::to_string(candidate).map_err(|error| {
             Error::new(ErrorKind::Store, "a candidate cannot be written as JSON").with_source(error)
         })?;
-        self.0.writer.send(Write::Candidate { hash: candidate.hash(), json })
+        self.writer()?.send(Write::Candidate { hash: candidate.hash(), json })
     }
 
     /// Keeps an answered call.
     pub(crate) fn put_call(&self, call: CallRow) -> Result<()> {
-        self.0.writer.send(Write::Call(Box::new(call)))
+        self.writer()?.send(Write::Call(Box::new(call)))
     }
 
     /// Keeps a failed attempt that may have been billed, at its upper bound.
     pub(crate) fn put_charge(&self, model: String, spent: Spent) -> Result<()> {
-        self.0.writer.send(Write::Charge { model, spent })
+        self.writer()?.send(Write::Charge { model, spent })
     }
 
     /// Keeps a finished rollout.
@@ -106,7 +118,7 @@ impl Store {
         let json = serde_json::to_string(record).map_err(|error| {
             Error::new(ErrorKind::Store, "a record cannot be written as JSON").with_source(error)
         })?;
-        self.0.writer.send(Write::Rollout { key, status: record.status.name(), reward: record.reward, json })
+        self.writer()?.send(Write::Rollout { key, status: record.status.name(), reward: record.reward, json })
     }
 
     /// Waits until all that was put before is committed.
@@ -114,7 +126,7 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Store`] with the first write that failed, such as a full disk.
     pub async fn flush(&self) -> Result<()> {
-        self.0.writer.flush().await
+        self.writer()?.flush().await
     }
 
     /// As [`flush`](Self::flush), for code outside an async runtime.
@@ -122,7 +134,14 @@ impl Store {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub fn flush_blocking(&self) -> Result<()> {
-        self.0.writer.flush_blocking()
+        self.writer()?.flush_blocking()
+    }
+
+    fn writer(&self) -> Result<&Writer> {
+        self.0.writer.as_ref().ok_or_else(|| {
+            let message = format!("{} was opened to be looked at, not to be written", self.0.path.display());
+            Error::new(ErrorKind::Store, message)
+        })
     }
 }
 

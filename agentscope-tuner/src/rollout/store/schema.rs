@@ -54,6 +54,13 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Opens a store that others may write, for reading only.
+pub(super) fn open_view(path: &Path) -> Result<Connection> {
+    let connection = open_reader(path)?;
+    check(&connection, path)?;
+    Ok(connection)
+}
+
 /// Opens beside the writer, for reading only.
 pub(super) fn open_reader(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -3,6 +3,7 @@
 //! [`Race`] and [`against`] are the decisions themselves, pure functions of a score matrix; the bench `selection` checks
 //! what they promise on simulated worlds.
 
+mod course;
 mod decide;
 mod duel;
 mod evidence;
@@ -16,6 +17,7 @@ mod track;
 
 use std::sync::{Arc, Mutex};
 
+pub use course::{Course, Lane, Point};
 pub use evidence::{Evidence, against, leader};
 use futures_util::future::BoxFuture;
 pub use objective::Objective;
@@ -27,7 +29,7 @@ use super::{Inputs, Outcome, Strategy, scores::Scores, statistics::CONFIDENCE};
 use crate::{
     candidate::{Candidate, SlotPath, SlotValue},
     error::{Error, ErrorKind, Result},
-    rollout::{Allowance, Job, Run, Task},
+    rollout::{Allowance, Job, Run, Store, Task},
 };
 
 /// Races candidates and chooses the cheapest that is not worse than the best: the verb `select`.
@@ -103,6 +105,19 @@ impl ModelSelection {
         }
     }
 
+    /// How the race went whose run `store` keeps, as far as it is; `None` where there was none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] when it cannot be read.
+    pub fn course(store: &Store) -> Result<Option<Course>> {
+        let read = |json: String| {
+            serde_json::from_str(&json).map_err(|error| {
+                Error::new(ErrorKind::Store, "the course of the race cannot be read").with_source(error)
+            })
+        };
+        store.meta(course::FACT)?.map(read).transpose()
+    }
+
     fn plan(&self, tasks: &[Arc<Task>], seed: u64) -> Result<Plan> {
         let candidates = self.candidates.iter().cloned().map(Arc::new).collect();
         let holdout = if self.rules.full { 0.0 } else { self.holdout };
@@ -121,7 +136,7 @@ impl Strategy for ModelSelection {
             self.check()?;
             let seed = engine.seed();
             let plan = self.plan(tasks, seed)?;
-            let track = Mutex::new(Track::new(&plan, &self.objective, self.allowance, self.rules));
+            let track = Mutex::new(Track::new(&plan, self, seed));
             let jobs = Jobs { track: &track, engine };
             let Run { mut records, mut stopped } =
                 engine.run(jobs, |record| lock(&track).note(record)).await?;
