@@ -5,6 +5,7 @@ mod facts;
 mod report;
 mod run_dir;
 mod session;
+mod tuned;
 mod typed;
 mod vocabularies;
 
@@ -13,6 +14,7 @@ pub(crate) use facts::{CONFIG, DIRECTORY, configuration};
 pub use report::{report_page, write_report};
 pub use run_dir::RunDir;
 pub use session::Session;
+pub use tuned::Tuned;
 pub use typed::Tuner;
 
 use std::{collections::HashMap, sync::Arc};

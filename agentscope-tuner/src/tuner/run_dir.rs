@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{BoxError, Error, ErrorKind, Result},
+    strategy::Outcome,
+};
 
 const STORE: &str = "run.sqlite";
 const OUTCOME: &str = "outcome.json";
@@ -68,6 +71,22 @@ impl RunDir {
     /// The run store.
     pub fn store(&self) -> PathBuf {
         self.0.join(STORE)
+    }
+
+    /// The outcome, once there is one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] when it cannot be read.
+    pub fn outcome(&self) -> Result<Option<Outcome>> {
+        let path = self.0.join(OUTCOME);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let read = fs::read_to_string(&path).map_err(BoxError::from);
+        read.and_then(|json| serde_json::from_str(&json).map_err(BoxError::from)).map(Some).map_err(|error| {
+            let message = format!("{} cannot be read", path.display());
+            Error::new(ErrorKind::Store, message).with_source(error)
+        })
     }
 
     /// Writes the outcome, whole or not at all.

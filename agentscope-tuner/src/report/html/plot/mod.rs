@@ -147,7 +147,10 @@ impl Line {
             Some((round(x.at(point.x)), round(y.at(low)), round(y.at(high))))
         });
         let bars: Vec<(f64, f64, f64)> = bounded.collect();
-        let label = dots.last().filter(|_| !self.note.is_empty()).map(|(x, y)| label(*x, *y, &self.note));
+        // A curve comes from the left, where the label may have to stand: above it is room.
+        let lift = if self.joined { LINE / 1.5 } else { 0.0 };
+        let label =
+            dots.last().filter(|_| !self.note.is_empty()).map(|(x, y)| label(*x, *y - lift, &self.note));
         Drawn {
             name: self.name.clone(),
             colour: self.colour % COLOURS,
