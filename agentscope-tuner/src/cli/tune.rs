@@ -112,7 +112,7 @@ impl<'a> Drive<'a> {
         let json = serde_json::to_string_pretty(&outcome)?;
         let path = dir.write_outcome(&json)?;
         // A run that was paid for is not lost because it cannot be drawn.
-        let report = write_report(dir).inspect_err(|error| show::error(error)).ok();
+        let report = write_report(dir).inspect_err(show::error).ok();
         match self.common.format() {
             Format::Json => show::line(&json),
             Format::Text => {
