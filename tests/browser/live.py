@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 
@@ -47,9 +47,9 @@ def follow(url, resume):
         page.locator("#list details").nth(3).locator("summary").click()
         opened = page.locator("#list details[open] summary").inner_text()
         page.select_option("#status", "scored")
-        page.wait_for_function("document.getElementById('live-state').textContent.includes('as of')")
+        expect(page.locator("#live-state")).to_contain_text("as of")
         assert resume() == 0
-        page.wait_for_function("document.getElementById('headline').textContent.includes('large is best')")
+        expect(page.locator("#headline")).to_contain_text("large is best", timeout=20_000)
         assert cells.count() > before, (before, cells.count())
         assert page.locator("#list details[open] summary").inner_text() == opened
         assert page.locator("#status").input_value() == "scored"

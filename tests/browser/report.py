@@ -12,7 +12,7 @@ import pathlib
 import re
 import sys
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 WIDTHS = {"wide": 1280, "phone": 390}
@@ -52,7 +52,7 @@ def use(page):
     fewer = int(shown.inner_text().split()[0])
     assert total > few > fewer > 0, (total, few, fewer)
     page.click("button[type=reset]")
-    page.wait_for_function(f"document.getElementById('count').textContent.startsWith('{total} of')")
+    expect(shown).to_contain_text(f"{total} of")
 
 
 def structure(page):

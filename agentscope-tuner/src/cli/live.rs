@@ -111,7 +111,8 @@ impl View {
 /// Changes when one of the run's files does.
 fn version(dir: &RunDir) -> String {
     FILES.iter().fold(String::new(), |mut text, name| {
-        if let Ok(file) = fs::metadata(dir.path().join(name)) {
+        // Whoever looks at a store makes an empty log for a moment.
+        if let Some(file) = fs::metadata(dir.path().join(name)).ok().filter(|file| file.len() > 0) {
             let changed =
                 file.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
             // Writing into a string cannot fail.

@@ -9,6 +9,5 @@ fn the_documentation_shows_what_the_program_prints() {
         .env("NO_COLOR", "1")
         .env("RUST_BACKTRACE", "0")
         .case("../../docs/cli.md")
-        .case("../../docs/report.md")
         .run();
 }

@@ -149,3 +149,39 @@ impl Store {
 fn store_error(doing: &str, error: rusqlite::Error) -> Error {
     Error::new(ErrorKind::Store, format!("cannot {doing}")).with_source(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_sees_what_is_kept_and_puts_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run.sqlite");
+        let store = Store::open(&path).unwrap();
+        store.put_meta("verb", "eval").unwrap();
+        store.flush_blocking().unwrap();
+        let view = Store::view(&path).unwrap();
+        assert_eq!(view.meta("verb").unwrap().as_deref(), Some("eval"));
+        assert!(view.put_meta("verb", "select").unwrap_err().to_string().contains("looked at"));
+        // The writer goes on, and the view sees it.
+        store.put_meta("verb", "select").unwrap();
+        store.flush_blocking().unwrap();
+        assert_eq!(view.meta("verb").unwrap().as_deref(), Some("select"));
+        drop(store);
+        drop(view);
+        let files: Vec<_> =
+            std::fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().path()).collect();
+        assert_eq!(files, [path], "one file is left");
+    }
+
+    #[test]
+    fn a_view_makes_no_store_and_reads_no_other_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run.sqlite");
+        assert_eq!(Store::view(&path).unwrap_err().kind(), ErrorKind::Store);
+        assert!(!path.exists());
+        std::fs::write(&path, "no database at all, but long enough to be taken for one".repeat(20)).unwrap();
+        assert_eq!(Store::view(&path).unwrap_err().kind(), ErrorKind::Store);
+    }
+}

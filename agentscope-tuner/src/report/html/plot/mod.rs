@@ -18,6 +18,8 @@ const TOP: f64 = 14.0;
 const BOTTOM: f64 = 46.0;
 /// Labels of points are at least so far apart.
 const LINE: f64 = 15.0;
+/// About the width of a letter.
+const LETTER: f64 = 6.5;
 /// Colours of the style sheet; a further line has the first one's again, and a label of its own.
 const COLOURS: usize = 8;
 
@@ -147,10 +149,7 @@ impl Line {
             Some((round(x.at(point.x)), round(y.at(low)), round(y.at(high))))
         });
         let bars: Vec<(f64, f64, f64)> = bounded.collect();
-        // A curve comes from the left, where the label may have to stand: above it is room.
-        let lift = if self.joined { LINE / 1.5 } else { 0.0 };
-        let label =
-            dots.last().filter(|_| !self.note.is_empty()).map(|(x, y)| label(*x, *y - lift, &self.note));
+        let label = (!self.note.is_empty()).then(|| self.label(&dots)).flatten();
         Drawn {
             name: self.name.clone(),
             colour: self.colour % COLOURS,
@@ -163,16 +162,21 @@ impl Line {
             label,
         }
     }
-}
 
-/// Beside the point, on the side with more room.
-fn label(x: f64, y: f64, text: &str) -> Label {
-    let left = x > WIDTH / 2.0;
-    Label {
-        x: if left { x - 9.0 } else { x + 9.0 },
-        y: y + 4.0,
-        anchor: if left { "end" } else { "start" },
-        text: text.to_owned(),
+    /// The note beside the last point, on the side with more room; on the side of a curve above it.
+    #[expect(clippy::cast_precision_loss, reason = "notes are short")]
+    fn label(&self, dots: &[(f64, f64)]) -> Option<Label> {
+        let (x, y) = dots.last().copied()?;
+        let left = x > WIDTH / 2.0;
+        let width = LETTER * self.note.chars().count() as f64;
+        let covered = dots.iter().filter(|dot| self.joined && left && dot.0 > x - width);
+        let lift = if self.joined && left { 9.0 } else { -4.0 };
+        Some(Label {
+            x: if left { x - 9.0 } else { x + 9.0 },
+            y: covered.fold(y, |top, dot| top.min(dot.1)) - lift,
+            anchor: if left { "end" } else { "start" },
+            text: self.note.clone(),
+        })
     }
 }
 
