@@ -48,7 +48,7 @@ fn curve(number: usize, series: &Series) -> Option<Drawing> {
     let shown = series.points.iter().enumerate();
     let shown = shown.filter(|(at, (step, _))| at % every == 0 || *step == last_step);
     let points = shown.map(|(_, (step, value))| Point { x: *step as f64, y: *value, interval: None });
-    let line = Line { points: points.collect(), joined: true, emphasis: true, ..Line::default() };
+    let line = Line { points: points.collect(), joined: true, ..Line::default() };
     Plot {
         id: format!("curve-{number}"),
         title: series.name.clone(),

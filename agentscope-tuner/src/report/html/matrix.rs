@@ -47,8 +47,9 @@ struct Cell {
 pub(super) fn matrix(material: &Material, candidates: &[String], places: &HashMap<usize, usize>) -> Matrix {
     let records = || material.records.iter().map(|(_, record)| record).take(MOST_CELLS);
     let rewards = || records().filter_map(|record| record.reward);
-    let (low, high) =
-        (rewards().fold(0.0, f64::min), rewards().reduce(f64::max).map_or(1.0, |high| high.max(1e-9)));
+    // Failing counts nothing, so that 0 is always in the range.
+    let low = rewards().fold(0.0, f64::min);
+    let high = rewards().reduce(f64::max).filter(|high| *high > low).unwrap_or(low + 1.0);
     let columns: HashMap<&str, usize> =
         candidates.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
     let mut lines: HashMap<&str, usize> = HashMap::new();

@@ -44,7 +44,8 @@ pub struct ModelSelection {
     /// A column of the rows; rows that share its value count as one draw.
     pub cluster: Option<String>,
     /// Share of the rows that do not choose: the winner alone is run on them, so that its estimate is not the luck that
-    /// chose it. They cost one run each and the race so many rows. 0 to 0.5; not used where nobody may leave.
+    /// chose it. They cost one run each and the race so many rows; where all rows are run for all, they only do not choose.
+    /// 0 to 0.5.
     pub holdout: f64,
     /// Largest share of a candidate's rollouts that an endpoint or the judge may have failed, 0 to 1.
     pub failure_share: f64,
@@ -120,8 +121,7 @@ impl ModelSelection {
 
     fn plan(&self, tasks: &[Arc<Task>], seed: u64) -> Result<Plan> {
         let candidates = self.candidates.iter().cloned().map(Arc::new).collect();
-        let holdout = if self.rules.full { 0.0 } else { self.holdout };
-        Plan::new(candidates, tasks, self.cluster.as_deref(), holdout, self.repeats.max(1), seed)
+        Plan::new(candidates, tasks, self.cluster.as_deref(), self.holdout, self.repeats.max(1), seed)
     }
 }
 
@@ -144,9 +144,14 @@ impl Strategy for ModelSelection {
             let decision = decide::decide(self, &plan, &track, &records, stopped.is_some(), seed);
 
             let mut held = Vec::new();
-            if let Some(winner) = decision.winner.filter(|_| !plan.held.is_empty()) {
-                let winner = std::slice::from_ref(&plan.candidates[winner]);
-                let jobs = Job::grid(winner, &plan.held, plan.repeats);
+            let again = match decision.winner {
+                _ if stopped.is_some() => &[],
+                _ if self.rules.full => &plan.candidates[..],
+                Some(winner) => std::slice::from_ref(&plan.candidates[winner]),
+                None => &[],
+            };
+            let jobs = Job::grid(again, &plan.held, plan.repeats);
+            if !jobs.is_empty() {
                 engine.expect(jobs.len());
                 let run = engine.run(jobs, |_| {}).await?;
                 (held, stopped) = (run.records, run.stopped);
