@@ -9,8 +9,9 @@ use crate::{
     error::Result,
     message::{Block, MediaSource, Msg, Role},
     model::FinishReason,
-    report::table::seconds,
+    report::{spending, table::seconds},
     rollout::{Record, StoredCall},
+    seed,
 };
 
 /// Conversations that a page holds at most, and their bytes: browsers must read them before they show anything.
@@ -97,7 +98,7 @@ pub(super) fn embedded(material: &Material, pieces: &Pieces<'_>) -> Result<Embed
     Ok(Embedded { json, records, left_out })
 }
 
-/// All records, or as many as a page holds: failed ones for up to half of it, and of the others every so many.
+/// All records, or as many as a page holds: failed ones for up to half of it, the others drawn.
 fn chosen(material: &Material) -> Vec<usize> {
     let all = 0..material.records.len();
     if all.len() <= MOST {
@@ -106,17 +107,17 @@ fn chosen(material: &Material) -> Vec<usize> {
     let (ended, failed): (Vec<usize>, Vec<usize>) =
         all.partition(|at| material.records[*at].1.error.is_none());
     let room = MOST.saturating_sub(ended.len()).max(MOST / 2);
-    let mut chosen: Vec<usize> = spread(&failed, room).collect();
-    let rest = MOST - chosen.len();
-    chosen.extend(spread(&ended, rest));
+    let mut chosen = drawn(failed, room);
+    chosen.extend(drawn(ended, MOST - chosen.len()));
     chosen.sort_unstable();
     chosen
 }
 
-/// At most `most` of `all`, from the first to near the last.
-fn spread(all: &[usize], most: usize) -> impl Iterator<Item = usize> {
-    let count = all.len().min(most);
-    (0..count).map(move |at| all[at * all.len() / count])
+/// At most `most` of `all`, always the same ones. Every so many would be those of one candidate alone.
+fn drawn(mut all: Vec<usize>, most: usize) -> Vec<usize> {
+    all.sort_by_cached_key(|at| seed::draw(0, "conversations of a page", [&at.to_le_bytes()[..]]));
+    all.truncate(most);
+    all
 }
 
 fn conversation<'a>(
@@ -133,8 +134,7 @@ fn conversation<'a>(
     }
     let mut spent = record.spent;
     spent += record.judge_spent;
-    let took =
-        format!("{}, {}", seconds(record.seconds), super::super::spending(&spent).replace("spent: ", ""));
+    let took = format!("{}, {}", seconds(record.seconds), spending(&spent).replace("spent: ", ""));
     Ok(Conversation {
         candidate: &record.candidate,
         task: &record.task_id,
@@ -218,11 +218,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_choice_is_spread_from_the_first_on() {
-        let all: Vec<usize> = (100..110).collect();
-        assert_eq!(spread(&all, 3).collect::<Vec<_>>(), [100, 103, 106]);
-        assert_eq!(spread(&all, 20).count(), 10);
-        assert_eq!(spread(&[], 20).count(), 0);
+    fn a_draw_is_the_same_each_time_and_takes_no_period() {
+        let all: Vec<usize> = (0..3000).collect();
+        let some = drawn(all.clone(), 300);
+        assert_eq!(some, drawn(all.clone(), 300));
+        for candidate in 0..3 {
+            let own = some.iter().filter(|at| *at % 3 == candidate).count();
+            assert!((70..=130).contains(&own), "{own}");
+        }
+        assert_eq!(drawn(all, 5000).len(), 3000);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::material::Material;
 use crate::rollout::{Record, Status};
 
 /// Rollouts that are shown: browsers get slow with more.
-const MOST_CELLS: usize = 20_000;
+const MOST_CELLS: usize = 10_000;
 /// Shades from the lowest to the highest reward.
 const SHADES: f64 = 10.0;
 
