@@ -3,9 +3,10 @@
 Not part of the test suite, since it needs a browser:
 
     apt-get install chromium && pip install playwright
-    python tests/browser/report.py RUN/report.html PICTURES
+    python tests/browser/report.py RUN/report.html PICTURES [axe.min.js]
 
-RUN is the directory of a run of `select` on examples/math-agent. Exits with 1 when anything is not as it should be.
+RUN is the directory of a run of `select` on examples/math-agent; axe.min.js is that of the npm package axe-core, whose rules for
+accessible pages are then checked too. Exits with 1 when anything is not as it should be.
 """
 
 import pathlib
@@ -70,7 +71,20 @@ def structure(page):
     assert not unnamed, unnamed
 
 
-def main(report, pictures):
+def accessible(browser, report, axe):
+    """Deque's rules, on a page with an open conversation, in light and dark."""
+    for scheme in ["light", "dark"]:
+        # The page's own policy forbids foreign scripts, as it should.
+        page = browser.new_context(bypass_csp=True, color_scheme=scheme).new_page()
+        page.goto(report.resolve().as_uri())
+        page.locator("#cells button.cell").first.click()
+        page.add_script_tag(path=axe)
+        found = page.evaluate("axe.run().then((result) => result.violations)")
+        told = [(one["id"], one["help"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found]
+        assert not told, told
+
+
+def main(report, pictures, axe=None):
     pictures.mkdir(parents=True, exist_ok=True)
     faults, requests = [], []
     with sync_playwright() as playwright:
@@ -88,6 +102,8 @@ def main(report, pictures):
                 page.locator("#cells button.cell").first.click()
                 page.screenshot(path=pictures / f"{name}-{scheme}-conversation.png")
                 page.close()
+        if axe:
+            accessible(browser, report, axe)
         browser.close()
     away = [url for url in requests if not url.startswith(("file:", "data:"))]
     assert not faults, faults
@@ -96,4 +112,4 @@ def main(report, pictures):
 
 
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
+    main(*map(pathlib.Path, sys.argv[1:]))

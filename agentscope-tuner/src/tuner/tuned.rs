@@ -26,7 +26,7 @@ use crate::{
 ///
 /// Cheap to clone, and to be shared: a server keeps one for all its requests.
 ///
-/// ```no_run
+/// ```no_run,standalone_crate
 /// use agentscope_tuner::{prelude::*, tuner::Tuned};
 ///
 /// /// Asks the model.
