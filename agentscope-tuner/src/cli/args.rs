@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Command, Parser, Subcommand, ValueEnum};
 
 use crate::config::Override;
 
@@ -103,6 +103,8 @@ pub(super) enum Verb {
     Weights(Options<WeightsOptions>),
     /// Continue a run that was stopped or killed
     Resume(Options<ResumeOptions>),
+    /// Write the page of a run, and open it
+    Report(Options<ReportOptions>),
     /// Serve models to OpenAI-compatible clients
     Serve(Options<ServeOptions>),
 }
@@ -118,6 +120,7 @@ impl Verb {
             #[cfg(feature = "embedded")]
             Self::Weights(options) => &options.common,
             Self::Resume(options) => &options.common,
+            Self::Report(options) => &options.common,
             Self::Serve(options) => &options.common,
         }
     }
@@ -188,6 +191,28 @@ pub(super) struct ResumeOptions {
     /// The run's directory
     #[arg(value_name = "RUN", default_value = "latest")]
     pub(super) run: PathBuf,
+}
+
+/// Its `--live` is that of the common options, with a meaning of its own: see [`report_live`].
+#[derive(Debug, Args)]
+pub(super) struct ReportOptions {
+    /// The run's directory
+    #[arg(value_name = "RUN", default_value = "latest")]
+    pub(super) run: PathBuf,
+    /// Open the page in the browser
+    #[arg(long)]
+    pub(super) open: bool,
+    /// With --live: address and port on this machine; port 0 takes any that is free
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    pub(super) listen: SocketAddr,
+}
+
+/// A report asks for no model, so its `--live` is free for a view of a run that goes on.
+pub(super) fn report_live(command: Command) -> Command {
+    command.mut_subcommand("report", |report| {
+        let help = "Serve the page until Ctrl-C, and renew it while the run goes on";
+        report.mut_arg("live", |live| live.help(help).help_heading("Options").display_order(0))
+    })
 }
 
 #[derive(Debug, Args)]

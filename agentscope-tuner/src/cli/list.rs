@@ -29,6 +29,10 @@ fn as_text(registry: &Registry, config: &Config) -> String {
     for judge in registry.judges() {
         component(&mut text, "judge", judge.meta, judge.slots);
     }
+    for (name, table) in &config.file.judges {
+        let kind = table.get("kind").and_then(toml::Value::as_str).unwrap_or("of no kind");
+        text += &format!("judge {name}  {kind}, under [judges.{name}]\n");
+    }
     for tool in registry.tools() {
         component(&mut text, "tool", tool.meta, &[]);
     }
@@ -100,6 +104,7 @@ fn as_json(registry: &Registry, config: &Config) -> Value {
     json!({
         "workflows": workflows.collect::<Vec<_>>(),
         "judges": judges.collect::<Vec<_>>(),
+        "configured_judges": config.file.judges,
         "tools": tools.collect::<Vec<_>>(),
         "datasets": config.file.dataset,
         "models": config.file.models,

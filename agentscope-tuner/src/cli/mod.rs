@@ -4,9 +4,11 @@ mod args;
 mod check;
 mod command;
 mod list;
+mod live;
 mod monitor;
 mod preview;
 mod progress;
+mod report;
 mod resume;
 mod run;
 mod serve;
@@ -63,7 +65,7 @@ pub fn main(program: Program) -> ExitCode {
 
 fn parse(program: Program, args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
     let Program { name, version, about } = program;
-    let mut command = Cli::command().name(name).bin_name(name).version(version);
+    let mut command = args::report_live(Cli::command()).name(name).bin_name(name).version(version);
     if !about.is_empty() {
         command = command.about(about);
     }
@@ -73,6 +75,9 @@ fn parse(program: Program, args: impl IntoIterator<Item = OsString>) -> Result<C
 fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
     if let Verb::Resume(options) = &verb {
         return resume::resume(&Registry::collect()?, common, &options.own.run);
+    }
+    if let Verb::Report(options) = &verb {
+        return report::report(common, &options.own);
     }
     if let Verb::Serve(options) = &verb {
         return serve::serve(common, &options.own);
@@ -94,7 +99,7 @@ fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
             let args::WeightsOptions { slot, steps } = options.own;
             start(Command::Weights { slot, steps })
         }
-        Verb::Resume(_) | Verb::Serve(_) => Ok(ExitCode::SUCCESS),
+        Verb::Resume(_) | Verb::Report(_) | Verb::Serve(_) => Ok(ExitCode::SUCCESS),
     }
 }
 

@@ -11,14 +11,21 @@ use crate::{
 };
 
 pub(super) fn resume(registry: &Registry, common: &Common, run: &Path) -> Result<ExitCode> {
+    tune::proceed(registry, common, &find(common, run)?)
+}
+
+/// The run at `run`, or of that name where runs are kept.
+///
+/// # Errors
+/// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) that lists the runs there are.
+pub(super) fn find(common: &Common, run: &Path) -> Result<RunDir> {
     // Only to find the directory of runs: the run's own settings are in its store.
     let runs = || {
         Config::load(common.config.as_deref(), common.profile(), &common.overrides())
             .map(|config| Session::runs(&config))
     };
-    let dir = match RunDir::at(run) {
-        Some(dir) => dir,
-        None => RunDir::below(&runs()?, run)?,
-    };
-    tune::proceed(registry, common, &dir)
+    match RunDir::at(run) {
+        Some(dir) => Ok(dir),
+        None => RunDir::below(&runs()?, run),
+    }
 }

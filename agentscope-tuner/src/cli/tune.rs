@@ -19,13 +19,13 @@ use crate::{
     report,
     rollout::{Engine, Store, Task},
     strategy::{Inputs, Outcome, Strategy},
-    tuner::{RunDir, Session, evaluation_tasks, learning_tasks},
+    tuner::{
+        CONFIG, DIRECTORY, RunDir, Session, configuration, evaluation_tasks, learning_tasks, write_report,
+    },
 };
 
 /// Keys of the store's facts.
 const COMMAND: &str = "command";
-const CONFIG: &str = "config";
-const DIRECTORY: &str = "directory";
 const LIMIT: &str = "limit";
 /// The numbers of all steps, as lines of JSON.
 const METRICS: &str = "metrics.jsonl";
@@ -57,8 +57,7 @@ pub(super) fn proceed(registry: &Registry, common: &Common, dir: &RunDir) -> Res
     let command: Command = serde_json::from_str(&fact(COMMAND)?).map_err(|error| {
         Error::new(ErrorKind::Store, "the run's command cannot be read").with_source(error)
     })?;
-    let name = format!("the configuration of {}", dir.path().display());
-    let config = Config::parse(&fact(CONFIG)?, &name, fact(DIRECTORY)?.into(), None, &common.overrides())?;
+    let config = configuration(&store, dir.path(), &common.overrides())?;
     let common = &Common { limit: fact(LIMIT)?.parse().ok(), ..common.clone() };
     Drive::prepare(registry, &config, common, &command)?.run(dir, store)
 }
@@ -119,13 +118,16 @@ impl<'a> Drive<'a> {
         }
         let json = serde_json::to_string_pretty(&outcome)?;
         let path = dir.write_outcome(&json)?;
+        // A run that was paid for is not lost because it cannot be drawn.
+        let report = write_report(dir).inspect_err(show::error).ok();
         match self.common.format() {
             Format::Json => show::line(&json),
             Format::Text => {
                 show::line(&report::table(&outcome));
                 show_failures(&engine)?;
                 show::line(&report::spending(&engine.spent()));
-                show::line(&format!("kept in {}", path.display()));
+                let report = report.map(|report| format!("{} and ", report.display())).unwrap_or_default();
+                show::line(&format!("kept in {report}{}", path.display()));
             }
         }
         Ok(exit_code(&outcome, &stop, dir))

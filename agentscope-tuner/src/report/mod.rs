@@ -2,6 +2,7 @@
 
 mod conversation;
 mod failures;
+pub mod html;
 mod mlflow;
 mod series;
 mod table;

@@ -32,7 +32,7 @@ pub fn table(outcome: &Outcome) -> String {
     lines.join("\n")
 }
 
-fn departed(summary: &Summary) -> Option<String> {
+pub(super) fn departed(summary: &Summary) -> Option<String> {
     let left = summary.left.as_ref()?;
     let why = match &left.reason {
         Reason::WorseThan(rival) => format!("{rival} was shown better"),
@@ -61,9 +61,6 @@ fn row(summary: &Summary) -> Vec<Cell> {
         ),
         None => ("none".to_owned(), "none".to_owned(), "0".to_owned()),
     };
-    let seconds = |seconds: f64| {
-        if seconds < 1.0 { format!("{:.0} ms", seconds * 1e3) } else { format!("{seconds:.1} s") }
-    };
     let latency = summary.latency.map(|latency| (seconds(latency.p50), seconds(latency.p95)));
     let (p50, p95) = latency.unwrap_or_default();
     let cost = summary.usd.map_or("unknown".to_owned(), |usd| usd.to_string());
@@ -82,18 +79,23 @@ fn row(summary: &Summary) -> Vec<Cell> {
     cells.into_iter().map(Cell::new).collect()
 }
 
-fn failed(counts: &Counts) -> String {
+/// A duration with its unit.
+pub(super) fn seconds(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{:.0} ms", seconds * 1e3) } else { format!("{seconds:.1} s") }
+}
+
+pub(super) fn failed(counts: &Counts) -> String {
     match (counts.task_failed, counts.timed_out) {
         (failed, 0) => failed.to_string(),
         (failed, late) => format!("{failed} ({late} late)"),
     }
 }
 
-fn left_out(counts: &Counts) -> String {
+pub(super) fn left_out(counts: &Counts) -> String {
     (counts.infrastructure_failed + counts.judge_failed).to_string()
 }
 
-fn compared(comparison: &Comparison) -> String {
+pub(super) fn compared(comparison: &Comparison) -> String {
     let Comparison { candidate, leader, difference, adjusted, detectable, verdict, .. } = comparison;
     let shown = match verdict {
         Verdict::Worse => "worse",

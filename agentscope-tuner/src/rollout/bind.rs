@@ -17,7 +17,7 @@ use crate::{
 
 /// The slots of one component under one candidate, resolved once for all of its rollouts.
 #[derive(Clone, Debug)]
-pub(super) struct Binding {
+pub(crate) struct Binding {
     component: Arc<str>,
     slots: Vec<(Arc<str>, Resolved)>,
 }
@@ -35,7 +35,7 @@ impl Binding {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] with every slot that stays empty or holds a value of another role.
-    pub(super) fn resolve(
+    pub(crate) fn resolve(
         component: &str,
         slots: &[SlotSpec],
         candidate: &Candidate,
@@ -68,21 +68,43 @@ impl Binding {
         scope: &Arc<Scope>,
         ledger: &Arc<Ledger>,
     ) -> ContextBuilder {
+        self.fill_with(context, |slot, model, sampling, version| {
+            let metered = Metered {
+                slot: SlotPath::new(&*self.component, &**slot).to_string().into(),
+                model: Arc::clone(model),
+                version,
+                scope: Arc::clone(scope),
+                ledger: Arc::clone(ledger),
+            };
+            Model::new(metered).with_shared_sampling(Arc::clone(sampling))
+        })
+    }
+
+    /// Fills a context outside of any run: models are called as they are, with the settings of their slots.
+    pub(crate) fn fill_directly(&self, context: ContextBuilder) -> ContextBuilder {
+        self.fill_with(context, |_, model, sampling, _| {
+            let max_tokens = sampling.max_tokens.or(model.max_output_tokens);
+            let sampling = Sampling { max_tokens, ..(**sampling).clone() };
+            model.model.clone().with_shared_sampling(Arc::new(sampling))
+        })
+    }
+
+    fn fill_with(
+        &self,
+        context: ContextBuilder,
+        handle: impl Fn(&Arc<str>, &Arc<PricedModel>, &Arc<Sampling>, Option<u64>) -> Model,
+    ) -> ContextBuilder {
         let context = context.component(Arc::clone(&self.component));
-        self.slots.iter().fold(context, |context, (slot, value)| match value {
-            Resolved::Model { model, sampling, version } => {
-                let metered = Metered {
-                    slot: SlotPath::new(&*self.component, &**slot).to_string().into(),
-                    model: Arc::clone(model),
-                    version: *version,
-                    scope: Arc::clone(scope),
-                    ledger: Arc::clone(ledger),
-                };
-                context.slot(Arc::clone(slot), Model::new(metered).with_shared_sampling(Arc::clone(sampling)))
+        self.slots.iter().fold(context, |context, (slot, value)| {
+            let name = Arc::clone(slot);
+            match value {
+                Resolved::Model { model, sampling, version } => {
+                    context.slot(name, handle(slot, model, sampling, *version))
+                }
+                Resolved::Prompt(text) => context.slot(name, Arc::clone(text)),
+                Resolved::Demos(demos) => context.slot(name, demos.clone()),
+                Resolved::Value(value) => context.slot(name, Arc::clone(value)),
             }
-            Resolved::Prompt(text) => context.slot(Arc::clone(slot), Arc::clone(text)),
-            Resolved::Demos(demos) => context.slot(Arc::clone(slot), demos.clone()),
-            Resolved::Value(value) => context.slot(Arc::clone(slot), Arc::clone(value)),
         })
     }
 

@@ -20,6 +20,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bind::Binding;
 pub use budget::Allowance;
 pub use call::Answered;
 pub use engine::{Engine, Options, Run, Setup};

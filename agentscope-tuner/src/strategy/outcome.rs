@@ -35,6 +35,14 @@ pub struct Outcome {
     pub stopped: Option<String>,
 }
 
+impl Outcome {
+    /// The candidate to use, where there is one.
+    pub fn chosen(&self) -> Option<&Candidate> {
+        let winner = self.winner.as_ref()?;
+        self.candidates.iter().map(|summary| &summary.candidate).find(|candidate| candidate.name == *winner)
+    }
+}
+
 /// One candidate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {

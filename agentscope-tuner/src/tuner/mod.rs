@@ -1,15 +1,22 @@
 //! From a configuration to an engine: what the command line and library users share.
 
 mod dry;
+mod facts;
+mod report;
 mod run_dir;
 mod session;
+mod tuned;
 mod typed;
+mod vocabularies;
 #[cfg(feature = "embedded")]
 mod weights;
 
 pub(crate) use dry::dry_models;
+pub(crate) use facts::{CONFIG, DIRECTORY, configuration};
+pub use report::{report_page, write_report};
 pub use run_dir::RunDir;
 pub use session::Session;
+pub use tuned::Tuned;
 pub use typed::Tuner;
 #[cfg(feature = "embedded")]
 pub(crate) use weights::weights_tuning;

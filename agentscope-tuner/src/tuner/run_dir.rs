@@ -6,10 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{BoxError, Error, ErrorKind, Result},
+    strategy::Outcome,
+};
 
 const STORE: &str = "run.sqlite";
 const OUTCOME: &str = "outcome.json";
+const REPORT: &str = "report.html";
 const LATEST: &str = "latest";
 
 /// A directory that holds all of one run: `run.sqlite`, and `outcome.json` once there is one.
@@ -79,12 +83,36 @@ impl RunDir {
         Ok(path)
     }
 
+    /// The outcome, once there is one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] when it cannot be read.
+    pub fn outcome(&self) -> Result<Option<Outcome>> {
+        let path = self.0.join(OUTCOME);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let read = fs::read_to_string(&path).map_err(BoxError::from);
+        read.and_then(|json| serde_json::from_str(&json).map_err(BoxError::from)).map(Some).map_err(|error| {
+            let message = format!("{} cannot be read", path.display());
+            Error::new(ErrorKind::Store, message).with_source(error)
+        })
+    }
+
     /// Writes the outcome, whole or not at all.
     ///
     /// # Errors
     /// [`ErrorKind::Io`] when it cannot be written.
     pub fn write_outcome(&self, json: &str) -> Result<PathBuf> {
         self.write(OUTCOME, json)
+    }
+
+    /// Writes the report, whole or not at all.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when it cannot be written.
+    pub fn write_report(&self, html: &str) -> Result<PathBuf> {
+        self.write(REPORT, html)
     }
 }
 

@@ -54,6 +54,15 @@ impl<'a> Session<'a> {
         Ok(Self { workflow, judge, slots, config })
     }
 
+    /// The only workflow of `registry`, without a judge.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub fn unjudged(registry: &'a Registry, config: &'a Config) -> Result<Self> {
+        let (workflow, slots) = (registry.workflow(None)?, config.slots(registry)?);
+        Ok(Self { workflow, judge: None, slots, config })
+    }
+
     /// The models that `candidates` can call, ready to be called.
     ///
     /// # Errors

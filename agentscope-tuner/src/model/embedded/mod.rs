@@ -13,6 +13,7 @@ mod guide;
 mod load;
 mod messages;
 mod sampling;
+mod spelling;
 mod stops;
 #[cfg(test)]
 mod tests;
@@ -23,8 +24,8 @@ use agentscope_tuner_policy as policy;
 use futures_util::{StreamExt as _, future::BoxFuture};
 use policy::engine::{EngineSettings, Request};
 
-pub use self::load::Embedded;
 use self::{answer::Answer, forced::Forced};
+pub use self::{load::Embedded, spelling::Spelling};
 use super::{ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, ModelId, ModelSpec, ToolChoice};
 use crate::error::{Error, ErrorKind, ModelFailure, Result};
 

@@ -43,8 +43,10 @@ pub struct Store(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    writer: Writer,
+    // Closed before the writer: only a connection that may write can leave everything in one file.
     reader: Mutex<Connection>,
+    /// `None` where the store is only looked at.
+    writer: Option<Writer>,
 }
 
 /// An answered model call.
@@ -70,8 +72,18 @@ impl Store {
         let path = path.as_ref().to_owned();
         let connection = schema::open(&path)?;
         let reader = schema::open_reader(&path)?;
-        let writer = Writer::start(connection)?;
+        let writer = Some(Writer::start(connection)?);
         Ok(Self(Arc::new(Inner { path, writer, reader: Mutex::new(reader) })))
+    }
+
+    /// Opens the store at `path` to look at it, while its run goes on or afterwards. Nothing can be put into it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] when the file is not a run store or belongs to another version.
+    pub fn view(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref().to_owned();
+        let reader = Mutex::new(schema::open_view(&path)?);
+        Ok(Self(Arc::new(Inner { path, writer: None, reader })))
     }
 
     /// Where the file is.
@@ -81,7 +93,7 @@ impl Store {
 
     /// Keeps a fact of the run, replacing an earlier one.
     pub fn put_meta(&self, key: &str, value: &str) -> Result<()> {
-        self.0.writer.send(Write::Meta { key: key.to_owned(), value: value.to_owned() })
+        self.writer()?.send(Write::Meta { key: key.to_owned(), value: value.to_owned() })
     }
 
     /// Keeps a candidate under its hash.
@@ -90,24 +102,24 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Store`] when the store is closed.
     pub fn put_metrics(&self, step: u64, values: &[(String, f64)]) -> Result<()> {
-        self.0.writer.send(Write::Metrics { step, values: values.to_vec() })
+        self.writer()?.send(Write::Metrics { step, values: values.to_vec() })
     }
 
     pub(crate) fn put_candidate(&self, candidate: &Candidate) -> Result<()> {
         let json = serde_json::to_string(candidate).map_err(|error| {
             Error::new(ErrorKind::Store, "a candidate cannot be written as JSON").with_source(error)
         })?;
-        self.0.writer.send(Write::Candidate { hash: candidate.hash(), json })
+        self.writer()?.send(Write::Candidate { hash: candidate.hash(), json })
     }
 
     /// Keeps an answered call.
     pub(crate) fn put_call(&self, call: CallRow) -> Result<()> {
-        self.0.writer.send(Write::Call(Box::new(call)))
+        self.writer()?.send(Write::Call(Box::new(call)))
     }
 
     /// Keeps a failed attempt that may have been billed, at its upper bound.
     pub(crate) fn put_charge(&self, model: String, spent: Spent) -> Result<()> {
-        self.0.writer.send(Write::Charge { model, spent })
+        self.writer()?.send(Write::Charge { model, spent })
     }
 
     /// Keeps a finished rollout.
@@ -115,7 +127,7 @@ impl Store {
         let json = serde_json::to_string(record).map_err(|error| {
             Error::new(ErrorKind::Store, "a record cannot be written as JSON").with_source(error)
         })?;
-        self.0.writer.send(Write::Rollout { key, status: record.status.name(), reward: record.reward, json })
+        self.writer()?.send(Write::Rollout { key, status: record.status.name(), reward: record.reward, json })
     }
 
     /// Waits until all that was put before is committed.
@@ -123,7 +135,7 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Store`] with the first write that failed, such as a full disk.
     pub async fn flush(&self) -> Result<()> {
-        self.0.writer.flush().await
+        self.writer()?.flush().await
     }
 
     /// As [`flush`](Self::flush), for code outside an async runtime.
@@ -131,11 +143,54 @@ impl Store {
     /// # Errors
     /// As [`flush`](Self::flush).
     pub fn flush_blocking(&self) -> Result<()> {
-        self.0.writer.flush_blocking()
+        self.writer()?.flush_blocking()
+    }
+
+    fn writer(&self) -> Result<&Writer> {
+        self.0.writer.as_ref().ok_or_else(|| {
+            let message = format!("{} was opened to be looked at, not to be written", self.0.path.display());
+            Error::new(ErrorKind::Store, message)
+        })
     }
 }
 
 /// An error of SQLite, with what was being done.
 fn store_error(doing: &str, error: rusqlite::Error) -> Error {
     Error::new(ErrorKind::Store, format!("cannot {doing}")).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_sees_what_is_kept_and_puts_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run.sqlite");
+        let store = Store::open(&path).unwrap();
+        store.put_meta("verb", "eval").unwrap();
+        store.flush_blocking().unwrap();
+        let view = Store::view(&path).unwrap();
+        assert_eq!(view.meta("verb").unwrap().as_deref(), Some("eval"));
+        assert!(view.put_meta("verb", "select").unwrap_err().to_string().contains("looked at"));
+        // The writer goes on, and the view sees it.
+        store.put_meta("verb", "select").unwrap();
+        store.flush_blocking().unwrap();
+        assert_eq!(view.meta("verb").unwrap().as_deref(), Some("select"));
+        drop(store);
+        drop(view);
+        let files: Vec<_> =
+            std::fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().path()).collect();
+        assert_eq!(files, [path], "one file is left");
+    }
+
+    #[test]
+    fn a_view_makes_no_store_and_reads_no_other_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run.sqlite");
+        assert_eq!(Store::view(&path).unwrap_err().kind(), ErrorKind::Store);
+        assert!(!path.exists());
+        std::fs::write(&path, "no database at all, but long enough to be taken for one".repeat(20)).unwrap();
+        assert_eq!(Store::view(&path).unwrap_err().kind(), ErrorKind::Store);
+    }
 }

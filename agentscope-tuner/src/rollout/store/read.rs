@@ -47,10 +47,11 @@ impl Store {
         })
     }
 
-    /// Every finished rollout with its key, in no particular order.
+    /// Every finished rollout with its key, in the order in which they ended.
     pub fn rollouts(&self) -> Result<Vec<(Key, Record)>> {
         let rows: Vec<(Key, String)> = self.read("read the journal", |connection| {
-            let mut statement = connection.prepare_cached("SELECT key, record FROM rollout")?;
+            let mut statement =
+                connection.prepare_cached("SELECT key, record FROM rollout ORDER BY rowid")?;
             statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         })?;
         rows.into_iter().map(|(key, json)| Ok((key, parse(&json)?))).collect()

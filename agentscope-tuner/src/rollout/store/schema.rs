@@ -60,9 +60,24 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Opens a store that others may write, to look at it.
+///
+/// The connection may write, but is told not to: only so it can take its files away again when it is the last one.
+pub(super) fn open_view(path: &Path) -> Result<Connection> {
+    let connection = open_existing(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let refuses = connection.pragma_update(None, "query_only", true);
+    refuses.map_err(|error| explain(path, error))?;
+    check(&connection, path)?;
+    Ok(connection)
+}
+
 /// Opens beside the writer, for reading only.
 pub(super) fn open_reader(path: &Path) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    open_existing(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+fn open_existing(path: &Path, access: OpenFlags) -> Result<Connection> {
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)
         .map_err(|error| store_error(&format!("read the run store {}", path.display()), error))?;
     connection

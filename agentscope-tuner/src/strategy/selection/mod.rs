@@ -3,6 +3,7 @@
 //! [`Race`] and [`against`] are the decisions themselves, pure functions of a score matrix; the bench `selection` checks
 //! what they promise on simulated worlds.
 
+mod course;
 mod decide;
 mod duel;
 mod evidence;
@@ -16,6 +17,7 @@ mod track;
 
 use std::sync::{Arc, Mutex};
 
+pub use course::{Course, Lane, Point};
 pub use evidence::{Evidence, against, leader};
 use futures_util::future::BoxFuture;
 pub use objective::Objective;
@@ -27,7 +29,7 @@ use super::{Inputs, Outcome, Strategy, scores::Scores, statistics::CONFIDENCE};
 use crate::{
     candidate::{Candidate, SlotPath, SlotValue},
     error::{Error, ErrorKind, Result},
-    rollout::{Allowance, Job, Run, Task},
+    rollout::{Allowance, Job, Run, Store, Task},
 };
 
 /// Races candidates and chooses the cheapest that is not worse than the best: the verb `select`.
@@ -42,7 +44,8 @@ pub struct ModelSelection {
     /// A column of the rows; rows that share its value count as one draw.
     pub cluster: Option<String>,
     /// Share of the rows that do not choose: the winner alone is run on them, so that its estimate is not the luck that
-    /// chose it. They cost one run each and the race so many rows. 0 to 0.5; not used where nobody may leave.
+    /// chose it. They cost one run each and the race so many rows; where all rows are run for all, they only do not choose.
+    /// 0 to 0.5.
     pub holdout: f64,
     /// Largest share of a candidate's rollouts that an endpoint or the judge may have failed, 0 to 1.
     pub failure_share: f64,
@@ -103,10 +106,22 @@ impl ModelSelection {
         }
     }
 
+    /// How the race went whose run `store` keeps, as far as it is; `None` where there was none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Store`] when it cannot be read.
+    pub fn course(store: &Store) -> Result<Option<Course>> {
+        let read = |json: String| {
+            serde_json::from_str(&json).map_err(|error| {
+                Error::new(ErrorKind::Store, "the course of the race cannot be read").with_source(error)
+            })
+        };
+        store.meta(course::FACT)?.map(read).transpose()
+    }
+
     fn plan(&self, tasks: &[Arc<Task>], seed: u64) -> Result<Plan> {
         let candidates = self.candidates.iter().cloned().map(Arc::new).collect();
-        let holdout = if self.rules.full { 0.0 } else { self.holdout };
-        Plan::new(candidates, tasks, self.cluster.as_deref(), holdout, self.repeats.max(1), seed)
+        Plan::new(candidates, tasks, self.cluster.as_deref(), self.holdout, self.repeats.max(1), seed)
     }
 }
 
@@ -121,7 +136,7 @@ impl Strategy for ModelSelection {
             self.check()?;
             let seed = engine.seed();
             let plan = self.plan(tasks, seed)?;
-            let track = Mutex::new(Track::new(&plan, &self.objective, self.allowance, self.rules));
+            let track = Mutex::new(Track::new(&plan, self, seed));
             let jobs = Jobs { track: &track, engine };
             let Run { mut records, mut stopped } =
                 engine.run(jobs, |record| lock(&track).note(record)).await?;
@@ -129,9 +144,14 @@ impl Strategy for ModelSelection {
             let decision = decide::decide(self, &plan, &track, &records, stopped.is_some(), seed);
 
             let mut held = Vec::new();
-            if let Some(winner) = decision.winner.filter(|_| !plan.held.is_empty()) {
-                let winner = std::slice::from_ref(&plan.candidates[winner]);
-                let jobs = Job::grid(winner, &plan.held, plan.repeats);
+            let again = match decision.winner {
+                _ if stopped.is_some() => &[],
+                _ if self.rules.full => &plan.candidates[..],
+                Some(winner) => std::slice::from_ref(&plan.candidates[winner]),
+                None => &[],
+            };
+            let jobs = Job::grid(again, &plan.held, plan.repeats);
+            if !jobs.is_empty() {
                 engine.expect(jobs.len());
                 let run = engine.run(jobs, |_| {}).await?;
                 (held, stopped) = (run.records, run.stopped);

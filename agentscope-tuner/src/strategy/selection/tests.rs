@@ -119,6 +119,32 @@ async fn the_cheapest_within_epsilon_is_chosen() {
 }
 
 #[tokio::test]
+async fn where_all_is_run_for_all_the_held_rows_still_do_not_choose() {
+    let models = [("weak", model("weak", 0.2), 1.0), ("good", model("good", 0.85), 1.0)];
+    let mut selection = of(&models);
+    selection.rules.full = true;
+    let outcome = select(&selection, &models, &rows(100)).await;
+    assert_eq!(outcome.winner.as_deref(), Some("good"), "{}", outcome.headline);
+    assert!(outcome.candidates.iter().all(|one| one.counts.scored == 100 && one.left.is_none()));
+    assert_eq!(outcome.comparisons[0].difference.unwrap().n, 90);
+    assert_eq!(outcome.confirmed.unwrap().n, 10);
+}
+
+#[tokio::test]
+async fn a_race_leaves_its_course_in_the_store() {
+    let models = [("weak", model("weak", 0.2), 1.0), ("good", model("good", 0.85), 1.0)];
+    let directory = tempfile::tempdir().unwrap();
+    let engine = engine(&models, 8, &directory);
+    let outcome = of(&models).run(Inputs::measuring(&engine, &rows(200))).await.unwrap();
+    let course = ModelSelection::course(engine.store()).unwrap().unwrap();
+    let weak = course.lanes.iter().find(|lane| lane.candidate == "weak").unwrap();
+    let left = outcome.candidates.last().unwrap().left.as_ref().unwrap();
+    assert_eq!(weak.left, Some(left.rows));
+    let last = weak.points.last().unwrap();
+    assert_eq!((last.rows, last.value.mean), (left.rows, outcome.candidates[1].reward.unwrap().mean));
+}
+
+#[tokio::test]
 async fn constant_rewards_are_no_verdict() {
     let models = [("a", model("a", 1.0), 1.0), ("b", model("b", 1.0), 1.0)];
     let outcome = select(&of(&models), &models, &rows(30)).await;

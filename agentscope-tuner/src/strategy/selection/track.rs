@@ -6,9 +6,10 @@ use std::{
 };
 
 use super::{
-    Objective,
+    ModelSelection, Objective,
+    course::{Course, FACT},
     plan::Plan,
-    race::{Pressure, Race, Row, Rules},
+    race::{Pressure, Race, Row},
 };
 use crate::{
     rollout::{Allowance, Engine, Job, Record},
@@ -34,6 +35,8 @@ pub(super) struct Track<'a> {
     objective: &'a Objective,
     allowance: Allowance,
     pub(super) race: Race,
+    course: Course,
+    seed: u64,
     places: (HashMap<&'a str, usize>, HashMap<&'a str, usize>),
     /// By row, candidate and attempt.
     ends: Vec<Option<End>>,
@@ -42,15 +45,18 @@ pub(super) struct Track<'a> {
 }
 
 impl<'a> Track<'a> {
-    pub(super) fn new(plan: &'a Plan, objective: &'a Objective, allowance: Allowance, rules: Rules) -> Self {
+    pub(super) fn new(plan: &'a Plan, selection: &'a ModelSelection, seed: u64) -> Self {
+        let ModelSelection { objective, allowance, rules, .. } = selection;
         let candidates = plan.candidates.len();
         let rows = plan.rows.iter().enumerate().map(|(row, task)| (task.id.as_str(), row));
         let names = plan.candidates.iter().enumerate().map(|(at, candidate)| (candidate.name.as_str(), at));
         Self {
             plan,
             objective,
-            allowance,
-            race: Race::new(candidates, &plan.units, rules),
+            allowance: *allowance,
+            race: Race::new(candidates, &plan.units, *rules),
+            course: Course::new(plan.candidates.iter().map(|one| one.name.clone()), rules.confidence),
+            seed,
             places: (rows.collect(), names.collect()),
             ends: vec![None; plan.rows.len() * candidates * plan.repeats as usize],
             issued: vec![0; candidates],
@@ -88,6 +94,7 @@ impl<'a> Track<'a> {
                     return None;
                 }
                 self.look(rows);
+                self.keep(engine);
             }
         }
     }
@@ -125,6 +132,14 @@ impl<'a> Track<'a> {
         let costs: Vec<_> = (0..self.plan.candidates.len()).map(|one| self.cost(one, seen)).collect();
         let pressure = self.pressure();
         self.race.look(&rows, &costs, pressure);
+        self.course.follow(&self.race, &rows, &self.plan.units, self.seed);
+    }
+
+    /// Keeps the course so far. A store that cannot be written ends the run by itself.
+    fn keep(&self, engine: &Engine) {
+        if let Ok(json) = serde_json::to_string(&self.course) {
+            _ = engine.store().put_meta(FACT, &json);
+        }
     }
 
     /// The first `seen` rows of the score matrix. A failed rollout counts as the worst reward, at most 0.

@@ -19,19 +19,29 @@ pub use permutation::sign_permutation;
 pub use wealth::Wealth;
 pub use wilson::wilson;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-/// A mean with its confidence interval.
+/// A mean with its confidence interval. In JSON an end without bound is null.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// The mean.
     pub mean: f64,
     /// Lower end of the interval.
+    #[serde(deserialize_with = "low")]
     pub low: f64,
     /// Upper end of the interval.
+    #[serde(deserialize_with = "high")]
     pub high: f64,
     /// Number of rows.
     pub n: usize,
+}
+
+fn low<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NEG_INFINITY))
+}
+
+fn high<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::INFINITY))
 }
 
 /// Share of intervals that cover the truth, unless another is set.
@@ -109,5 +119,13 @@ mod tests {
         assert!(graded.low >= 0.0 && graded.high <= 1.0, "{graded:?}");
         assert_eq!(estimate(&[], 0.95, 1), None);
         assert_eq!(estimate(&[0.5], 0.95, 1).unwrap().high, f64::INFINITY);
+    }
+
+    #[test]
+    fn an_interval_without_bounds_survives_json() {
+        let one = estimate(&[0.5], 0.95, 1).unwrap();
+        let json = serde_json::to_string(&one).unwrap();
+        assert_eq!(json, r#"{"mean":0.5,"low":null,"high":null,"n":1}"#);
+        assert_eq!(serde_json::from_str::<Estimate>(&json).unwrap(), one);
     }
 }

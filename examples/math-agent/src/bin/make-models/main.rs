@@ -36,8 +36,8 @@ struct Recipe {
 
 const RECIPES: [Recipe; 3] = [
     Recipe { name: "small", width: 64, layers: 2, steps: 1000, habits: Habits { works_out: 0.15 } },
-    Recipe { name: "medium", width: 96, layers: 2, steps: 1000, habits: Habits { works_out: 0.4 } },
-    Recipe { name: "large", width: 128, layers: 3, steps: 1000, habits: Habits { works_out: 0.75 } },
+    Recipe { name: "medium", width: 96, layers: 2, steps: 2500, habits: Habits { works_out: 0.4 } },
+    Recipe { name: "large", width: 128, layers: 3, steps: 1500, habits: Habits { works_out: 0.75 } },
 ];
 
 fn main() -> Result {
