@@ -130,7 +130,7 @@ fn verdict(summary: &Summary, outcome: &Outcome) -> String {
 }
 
 /// A slot's value, as a person would write it.
-fn shown(value: &SlotValue) -> String {
+pub(super) fn shown(value: &SlotValue) -> String {
     match value {
         SlotValue::Model { name, sampling, .. } => {
             let sampling = serde_json::to_string(sampling).unwrap_or_default();
