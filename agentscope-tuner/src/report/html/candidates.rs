@@ -73,7 +73,10 @@ fn spent(material: &Material) -> Tile {
     let text = text.trim_start_matches("spent: ");
     let (calls, rest) = text.split_once(", ").unwrap_or((text, ""));
     let (tokens, cost) = rest.split_once(", ").unwrap_or((rest, ""));
-    Tile { label: "Spent".to_owned(), value: cost.to_owned(), note: format!("{calls}, {tokens}") }
+    let (cost, unknown) = cost
+        .split_once(" and ")
+        .map_or((cost, String::new()), |(cost, unknown)| (cost, format!(", {unknown}")));
+    Tile { label: "Spent".to_owned(), value: cost.to_owned(), note: format!("{calls}, {tokens}{unknown}") }
 }
 
 fn rollouts(material: &Material) -> Tile {
