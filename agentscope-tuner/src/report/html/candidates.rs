@@ -73,7 +73,10 @@ fn spent(material: &Material) -> Tile {
     let text = text.trim_start_matches("spent: ");
     let (calls, rest) = text.split_once(", ").unwrap_or((text, ""));
     let (tokens, cost) = rest.split_once(", ").unwrap_or((rest, ""));
-    Tile { label: "Spent".to_owned(), value: cost.to_owned(), note: format!("{calls}, {tokens}") }
+    let (cost, unknown) = cost
+        .split_once(" and ")
+        .map_or((cost, String::new()), |(cost, unknown)| (cost, format!(", {unknown}")));
+    Tile { label: "Spent".to_owned(), value: cost.to_owned(), note: format!("{calls}, {tokens}{unknown}") }
 }
 
 fn rollouts(material: &Material) -> Tile {
@@ -130,7 +133,7 @@ fn verdict(summary: &Summary, outcome: &Outcome) -> String {
 }
 
 /// A slot's value, as a person would write it.
-fn shown(value: &SlotValue) -> String {
+pub(super) fn shown(value: &SlotValue) -> String {
     match value {
         SlotValue::Model { name, sampling, .. } => {
             let sampling = serde_json::to_string(sampling).unwrap_or_default();

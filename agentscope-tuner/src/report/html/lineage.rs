@@ -6,21 +6,28 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
-/// A line of `candidates.jsonl`: a text that was proposed for a slot.
+use super::candidates::shown;
+use crate::candidate::{Candidate, SlotValue};
+
+/// A line of `candidates.jsonl`: what was proposed for some slots.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct Proposal {
-    #[serde(deserialize_with = "name")]
+    #[serde(alias = "name", deserialize_with = "name")]
     pub(super) id: String,
     /// What it was made from; a merge has several, the first of which it is shown below.
-    #[serde(deserialize_with = "names")]
-    pub(super) parent: Vec<String>,
-    pub(super) slot: Option<String>,
+    #[serde(alias = "parent", deserialize_with = "names")]
+    pub(super) parents: Vec<String>,
     pub(super) proposer: Option<String>,
-    #[serde(deserialize_with = "name")]
-    pub(super) text: String,
+    /// The slots in which it differs from its first parent, and what they hold.
+    pub(super) changed: BTreeMap<String, Value>,
+    /// The same for one slot.
+    slot: Option<String>,
+    text: Option<Value>,
+    #[serde(alias = "taken")]
     pub(super) accepted: Option<bool>,
     pub(super) reason: Option<String>,
+    #[serde(alias = "reward")]
     pub(super) mean: Option<f64>,
 }
 
@@ -29,16 +36,21 @@ pub(super) struct Proposal {
 pub(super) struct Node {
     id: String,
     parents: Vec<String>,
-    slot: Option<String>,
     proposer: Option<String>,
     accepted: Option<bool>,
     reason: Option<String>,
     mean: Option<String>,
     /// Generations above it.
     depth: usize,
-    /// Whether it is compared with what it was made from.
+    slots: Vec<Slot>,
+}
+
+/// What a slot holds, word by word against the nearest forebear that changed it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Slot {
+    name: String,
+    /// Whether there is such a forebear.
     compared: bool,
-    /// Its text, word by word against that of the nearest forebear in the same slot.
     changes: Vec<Change>,
 }
 
@@ -57,7 +69,7 @@ pub(super) fn lineage(proposals: &[Proposal]) -> Vec<Node> {
     let told = |at: usize| by_id.get(proposals[at].id.as_str()) == Some(&at);
     // What stands further down cannot be a parent, so no circle is followed.
     let parent = |at: usize| {
-        let id = proposals[at].parent.first()?;
+        let id = proposals[at].parents.first()?;
         by_id.get(id.as_str()).copied().filter(|parent| *parent < at)
     };
     let mut children: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
@@ -67,7 +79,9 @@ pub(super) fn lineage(proposals: &[Proposal]) -> Vec<Node> {
     let mut open: Vec<(usize, usize)> = roots(&children, None, 0);
     let mut nodes = Vec::new();
     while let Some((at, depth)) = open.pop() {
-        nodes.push(node(&proposals[at], forebear(proposals, &parent, at), depth));
+        let above: Vec<&Proposal> =
+            std::iter::successors(parent(at), |at| parent(*at)).map(|at| &proposals[at]).collect();
+        nodes.push(node(&proposals[at], &above, depth));
         open.extend(roots(&children, Some(at), depth + 1));
     }
     nodes
@@ -82,33 +96,51 @@ fn roots(
     children.get(&parent).into_iter().flatten().rev().map(|at| (*at, depth)).collect()
 }
 
-/// The nearest proposal above `at` for the same slot.
-fn forebear<'a>(
-    proposals: &'a [Proposal],
-    parent: &impl Fn(usize) -> Option<usize>,
-    at: usize,
-) -> Option<&'a Proposal> {
-    let above = std::iter::successors(parent(at), |above| parent(*above));
-    above.map(|above| &proposals[above]).find(|above| above.slot == proposals[at].slot)
+/// `above` are its forebears, the nearest first.
+fn node(proposal: &Proposal, above: &[&Proposal], depth: usize) -> Node {
+    let slot = |(name, text): (String, String)| {
+        let before = above.iter().find_map(|one| one.texts().remove(&name));
+        let whole = || vec![Change { kind: "same", text: text.clone() }];
+        let changes = before.as_ref().map_or_else(whole, |before| diff(before, &text));
+        Slot { name, compared: before.is_some(), changes }
+    };
+    Node {
+        id: proposal.id.clone(),
+        parents: proposal.parents.clone(),
+        proposer: proposal.proposer.clone(),
+        accepted: proposal.accepted,
+        reason: proposal.reason.clone(),
+        mean: proposal.mean.map(|mean| format!("{mean:.3}")),
+        depth,
+        slots: proposal.texts().into_iter().map(slot).collect(),
+    }
 }
 
-fn node(proposal: &Proposal, from: Option<&Proposal>, depth: usize) -> Node {
-    let Proposal { id, parent, slot, proposer, text, accepted, reason, mean } = proposal.clone();
-    Node {
-        id,
-        parents: parent,
-        slot,
-        proposer,
-        accepted,
-        reason,
-        mean: mean.map(|mean| format!("{mean:.3}")),
-        depth,
-        compared: from.is_some(),
-        changes: from.map_or_else(
-            || vec![Change { kind: "same", text: text.clone() }],
-            |from| diff(&from.text, &text),
-        ),
+impl Proposal {
+    /// What is known of a candidate that nobody proposed: what a run began with.
+    fn begun(candidate: &Candidate) -> Self {
+        let texts = candidate.slots.iter().filter(|(_, value)| !matches!(value, SlotValue::Model { .. }));
+        let changed = texts.map(|(path, value)| (path.to_string(), Value::String(shown(value))));
+        Self { id: candidate.name.clone(), changed: changed.collect(), ..Self::default() }
     }
+
+    /// Its slots as a person would write them.
+    fn texts(&self) -> BTreeMap<String, String> {
+        let given = self.text.iter().map(|text| (self.slot.clone().unwrap_or_default(), text.clone()));
+        let text = |value: Value| match SlotValue::deserialize(&value) {
+            Ok(value) => shown(&value),
+            Err(_) => as_name(value),
+        };
+        self.changed.clone().into_iter().chain(given).map(|(slot, value)| (slot, text(value))).collect()
+    }
+}
+
+/// `proposals`, behind those of `candidates` that they were made from and that nobody proposed.
+pub(super) fn with_beginnings(proposals: Vec<Proposal>, candidates: &[Candidate]) -> Vec<Proposal> {
+    let named = |name: &str| proposals.iter().any(|one| one.id == name);
+    let needed = |name: &String| proposals.iter().any(|one| one.parents.contains(name));
+    let begun = candidates.iter().filter(|one| needed(&one.name) && !named(&one.name)).map(Proposal::begun);
+    begun.collect::<Vec<_>>().into_iter().chain(proposals).collect()
 }
 
 /// What changed from `old` to `new`, neighbours of one kind together.
@@ -152,6 +184,7 @@ fn as_name(value: Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::candidate::SlotPath;
 
     fn proposals(lines: &[&str]) -> Vec<Proposal> {
         lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -169,11 +202,11 @@ mod tests {
         assert_eq!(order, [("0", 0), ("1", 1), ("3", 2), ("2", 1)]);
         let change = |kind, text: &str| Change { kind, text: text.into() };
         assert_eq!(
-            nodes[1].changes,
+            nodes[1].slots[0].changes,
             [change("same", "Be "), change("new", "very "), change("same", "brief.")]
         );
         assert_eq!(nodes[2].parents, ["1", "2"]);
-        assert!(!nodes[0].compared && nodes[1].compared);
+        assert!(!nodes[0].slots[0].compared && nodes[1].slots[0].compared);
     }
 
     #[test]
@@ -183,8 +216,30 @@ mod tests {
             r#"{"id": "x", "parent": "seed", "slot": "b", "text": "two"}"#,
             r#"{"id": "y", "parent": "x", "slot": "a", "text": "one more"}"#,
         ]));
-        assert!(!nodes[1].compared);
-        assert_eq!(nodes[2].changes[0], Change { kind: "same", text: "one".into() });
+        assert!(!nodes[1].slots[0].compared);
+        assert_eq!(nodes[2].slots[0].changes[0], Change { kind: "same", text: "one".into() });
+    }
+
+    #[test]
+    fn what_prompt_tuning_writes_is_compared_with_what_it_began_with() {
+        let seed = Candidate::new("seed")
+            .with(SlotPath::new("solve", "system"), SlotValue::Prompt("Be brief.".into()))
+            .with(SlotPath::new("solve", "model"), SlotValue::model("fast"));
+        let told = proposals(&[
+            r#"{"name": "p1", "round": 1, "proposer": "reflection", "parents": ["seed"],
+                "changed": {"solve.system": {"prompt": "Be kind."}, "solve.demos": {"demos": [{"input": "1", "output": "2"}]}},
+                "rows": 3, "reward": 0.5, "parent_reward": 0.25, "taken": true, "reason": "above seed"}"#,
+            r#"{"name": "p2", "parents": ["p1"], "changed": {}, "taken": false, "reason": "no answer"}"#,
+        ]);
+        let nodes = lineage(&with_beginnings(told, &[Candidate::new("other"), seed]));
+        let order: Vec<_> = nodes.iter().map(|node| (node.id.as_str(), node.depth)).collect();
+        assert_eq!(order, [("seed", 0), ("p1", 1), ("p2", 2)]);
+        assert_eq!(nodes[0].slots.len(), 1);
+        let [demos, system] = &nodes[1].slots[..] else { panic!("{:?}", nodes[1].slots) };
+        assert!(!demos.compared && demos.changes[0].text == "1 → 2", "{demos:?}");
+        assert!(system.compared && system.changes.contains(&Change { kind: "new", text: "kind.".into() }));
+        assert_eq!((nodes[1].accepted, nodes[1].mean.as_deref()), (Some(true), Some("0.500")));
+        assert!(nodes[2].slots.is_empty());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     curves::{Series, series},
-    lineage::Proposal,
+    lineage::{Proposal, with_beginnings},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -28,7 +28,7 @@ pub struct Material {
     pub(super) course: Option<Course>,
     /// From `metrics.jsonl`.
     pub(super) series: Vec<Series>,
-    /// From `candidates.jsonl`.
+    /// From `candidates.jsonl`, and what they were made from.
     pub(super) proposals: Vec<Proposal>,
     /// For the conversations, which are read when it is known which of them are shown.
     pub(super) store: Store,
@@ -52,7 +52,7 @@ impl Material {
             spent: store.spent()?,
             course: ModelSelection::course(&store)?,
             series: series(&read_lines(directory, "metrics.jsonl")?),
-            proposals: read_lines(directory, "candidates.jsonl")?,
+            proposals: with_beginnings(read_lines(directory, "candidates.jsonl")?, &store.candidates()?),
             store,
         })
     }
