@@ -7,6 +7,7 @@ mod bind;
 mod blame;
 mod budget;
 mod call;
+mod consult;
 mod desk;
 mod engine;
 mod execute;
@@ -21,6 +22,7 @@ mod store;
 mod tests;
 
 pub use budget::Allowance;
+pub use consult::Consulted;
 pub use engine::{Engine, Options, Run, Setup};
 pub use execute::RolloutLimits;
 pub use job::{Job, Task};

@@ -3,6 +3,7 @@
 mod evaluation;
 mod inputs;
 mod outcome;
+pub mod prompt;
 mod scores;
 pub mod selection;
 pub mod statistics;
@@ -10,6 +11,7 @@ pub mod statistics;
 pub use evaluation::Evaluation;
 pub use inputs::{Inputs, Monitor, Silent};
 pub use outcome::{Comparison, Counts, Departed, Latency, Outcome, Reason, Summary, Verdict};
+pub use prompt::PromptTuning;
 pub use selection::ModelSelection;
 
 use futures_util::future::BoxFuture;

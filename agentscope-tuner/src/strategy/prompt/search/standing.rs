@@ -1,0 +1,66 @@
+//! How those of the pool stand.
+
+use super::Search;
+use crate::{
+    candidate::{Candidate, SlotValue},
+    strategy::statistics::mean,
+};
+
+impl Search<'_> {
+    /// Rewards of a candidate on the validation rows.
+    pub(in super::super) fn rewards(&self, candidate: &Candidate) -> Vec<Option<f64>> {
+        self.rows.iter().map(|task| self.lab.board.reward(&candidate.name, &task.id)).collect()
+    }
+
+    pub(super) fn reward(&self, node: usize, row: &str) -> Option<f64> {
+        self.lab.board.reward(&self.pool[node].candidate.name, row)
+    }
+
+    /// The best so far: each of the pool is compared with the best of those before it, on the rows that both were run on. Of
+    /// equal ones the shorter is better.
+    pub(in super::super) fn champion(&self) -> usize {
+        let rewards: Vec<_> = self.pool.iter().map(|node| self.rewards(&node.candidate)).collect();
+        let lead = |one: usize, other: usize| -> f64 {
+            let pair = |(a, b): (&Option<f64>, &Option<f64>)| Some((*a)? - (*b)?);
+            rewards[one].iter().zip(&rewards[other]).filter_map(pair).sum()
+        };
+        (1..self.pool.len()).fold(0, |best, one| match lead(one, best) {
+            lead if lead > 1e-9 => one,
+            lead if lead > -1e-9 && self.length(one) < self.length(best) => one,
+            _ => best,
+        })
+    }
+
+    /// Mean reward of a candidate on the validation rows; below all others without any.
+    pub(in super::super) fn mean(&self, candidate: &Candidate) -> f64 {
+        let rewards: Vec<f64> = self.rewards(candidate).into_iter().flatten().collect();
+        mean(&rewards).unwrap_or(f64::NEG_INFINITY)
+    }
+
+    /// Characters of all that a candidate says.
+    fn length(&self, node: usize) -> usize {
+        let value = |value: &SlotValue| match value {
+            SlotValue::Prompt(text) => text.len(),
+            SlotValue::Demos(demos) => demos.iter().map(|demo| demo.input.len() + demo.output.len()).sum(),
+            _ => 0,
+        };
+        self.pool[node].candidate.slots.values().map(value).sum()
+    }
+
+    /// Whether a reward leaves something to be wished for.
+    pub(super) fn is_short(&self, reward: f64) -> bool {
+        self.lab.board.range().is_none_or(|(low, high)| reward < high || (low == high && reward < 1.0))
+    }
+
+    /// Whether the champion has a reward of 1 on all rows, and nobody ever had more.
+    pub(super) fn is_perfect(&self) -> bool {
+        let rewards = self.rewards(&self.pool[self.champion()].candidate);
+        let full = rewards.iter().all(|reward| *reward == Some(1.0));
+        full && self.lab.board.range().is_some_and(|(_, high)| high <= 1.0)
+    }
+
+    /// Whether nobody was ever told apart.
+    pub(in super::super) fn is_constant(&self) -> bool {
+        self.lab.board.range().is_none_or(|(low, high)| low == high)
+    }
+}
