@@ -6,6 +6,7 @@ mod command;
 mod list;
 mod preview;
 mod progress;
+mod prompt;
 mod resume;
 mod run;
 mod serve;
@@ -88,6 +89,7 @@ fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
             let SelectOptions { slot, candidates, repeats, full } = options.own;
             start(Command::Select { slot, candidates, repeats, full })
         }
+        Verb::Prompt(options) => start(prompt::command(&config, options.own)?),
         Verb::Resume(_) | Verb::Serve(_) => Ok(ExitCode::SUCCESS),
     }
 }

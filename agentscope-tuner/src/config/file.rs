@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::PromptTable;
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{ModelSpec, Usd},
@@ -80,6 +81,9 @@ pub struct StrategyTable {
     /// `[strategy.select]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub select: Option<SelectTable>,
+    /// `[strategy.prompt]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<PromptTable>,
 }
 
 /// `[strategy.select]`: model selection.

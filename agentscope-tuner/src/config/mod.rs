@@ -7,6 +7,7 @@ mod check;
 mod file;
 mod overrides;
 mod profile;
+mod prompt;
 mod slots;
 
 use std::{
@@ -18,6 +19,7 @@ pub use file::{
     BoundsTable, CandidateTable, DatasetTable, DatasetsTable, File, RunTable, SelectTable, StrategyTable,
 };
 pub use overrides::Override;
+pub use prompt::PromptTable;
 
 use crate::{
     candidate::{Candidate, SlotPath, SlotValue},

@@ -28,6 +28,11 @@ pub trait Strategy: Send + Sync {
         false
     }
 
+    /// Models that it calls itself, by their names in the configuration.
+    fn models(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Proposes, asks the engine, decides.
     ///
     /// # Errors

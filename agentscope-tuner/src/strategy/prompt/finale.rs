@@ -58,7 +58,10 @@ pub(super) async fn tune(settings: &PromptTuning, inputs: Inputs<'_>) -> Result<
     let lab = Lab {
         inputs,
         board: Board::default(),
-        purse: Purse::new(inputs.engine.allowance(), settings.most_rollouts()),
+        purse: Purse::new(
+            inputs.engine.allowance(),
+            Batch { rollouts: settings.most_rollouts(), questions: settings.most_questions() },
+        ),
         reserve: Batch::default(),
         records: Vec::new(),
     };

@@ -62,6 +62,9 @@ pub struct PromptTuning {
     pub confidence: f64,
 }
 
+/// So many rollouts are allowed for each question: a race of one child has more.
+const ROLLOUTS_A_QUESTION: u64 = 3;
+
 impl Default for PromptTuning {
     fn default() -> Self {
         Self {
@@ -111,7 +114,24 @@ impl PromptTuning {
         self.rollouts.unwrap_or_else(|| self.effort.rollouts())
     }
 
-    fn check(&self) -> Result<()> {
+    /// The most questions that a run asks the proposer model, whatever its budget.
+    pub fn most_questions(&self) -> u64 {
+        if self.proposer.is_some() { self.most_rollouts().div_ceil(ROLLOUTS_A_QUESTION) } else { 0 }
+    }
+
+    /// Checks without a call that there is something to tune, and rows to tune it on.
+    ///
+    /// # Errors
+    /// As [`run`](Strategy::run) before its first call.
+    pub fn check(&self, inputs: &Inputs<'_>) -> Result<()> {
+        match self.faults().as_slice() {
+            [] => plan::Plan::new(self, inputs).map(drop),
+            faults => Err(Error::new(ErrorKind::Usage, format!("[strategy.prompt] {}", faults.join("; ")))),
+        }
+    }
+
+    /// Every number that is out of its range, with the range.
+    pub(crate) fn faults(&self) -> Vec<String> {
         let at_least_one = [
             ("rounds", self.rounds == Some(0)),
             ("rollouts", self.rollouts == Some(0)),
@@ -128,10 +148,7 @@ impl PromptTuning {
         if !(0.5..1.0).contains(&self.confidence) {
             faults.push(format!("confidence is {}, but must be at least 0.5 and below 1", self.confidence));
         }
-        match faults.as_slice() {
-            [] => Ok(()),
-            faults => Err(Error::new(ErrorKind::Usage, format!("[strategy.prompt] {}", faults.join("; ")))),
-        }
+        faults
     }
 }
 
@@ -144,9 +161,13 @@ impl Strategy for PromptTuning {
         true
     }
 
+    fn models(&self) -> Vec<String> {
+        self.proposer.iter().cloned().collect()
+    }
+
     fn run<'a>(&'a self, inputs: Inputs<'a>) -> BoxFuture<'a, Result<Outcome>> {
         Box::pin(async move {
-            self.check()?;
+            self.check(&inputs)?;
             finale::tune(self, inputs).await
         })
     }

@@ -7,9 +7,9 @@ use crate::{model::Usd, rollout::Allowance, workflow::Spent};
 #[derive(Clone, Debug)]
 pub(super) struct Purse {
     allowance: Allowance,
-    /// Most rollouts.
-    rollouts: u64,
-    done: u64,
+    /// Most rollouts and questions.
+    most: Batch,
+    done: Batch,
     spent: Spent,
     /// The most that one rollout and one question have used so far.
     dearest: (Spent, Spent),
@@ -23,18 +23,19 @@ pub(super) struct Batch {
 }
 
 impl Purse {
-    pub(super) fn new(allowance: Allowance, rollouts: u64) -> Self {
+    pub(super) fn new(allowance: Allowance, most: Batch) -> Self {
         let one = Spent { calls: 1, ..Spent::default() };
-        Self { allowance, rollouts, done: 0, spent: Spent::default(), dearest: (one, one) }
+        Self { allowance, most, done: Batch::default(), spent: Spent::default(), dearest: (one, one) }
     }
 
     pub(super) fn pay_rollout(&mut self, spent: Spent) {
-        self.done += 1;
+        self.done.rollouts += 1;
         self.spent += spent;
         self.dearest.0 = larger(self.dearest.0, spent);
     }
 
     pub(super) fn pay_question(&mut self, spent: Spent) {
+        self.done.questions += 1;
         self.spent += spent;
         self.dearest.1 = larger(self.dearest.1, spent);
     }
@@ -46,7 +47,8 @@ impl Purse {
         then += times(self.dearest.1, batch.questions);
         let Allowance { calls, tokens, usd } = self.allowance;
         let fits = |limit: Option<u64>, then: u64| limit.is_none_or(|limit| then <= limit);
-        self.done + batch.rollouts <= self.rollouts
+        self.done.rollouts + batch.rollouts <= self.most.rollouts
+            && self.done.questions + batch.questions <= self.most.questions
             && fits(calls, then.calls)
             && fits(tokens, then.usage.total())
             && fits(usd.map(Usd::picodollars), then.usd.picodollars())
@@ -54,12 +56,12 @@ impl Purse {
 
     /// How many rollouts the whole budget would pay for, if nothing else were done.
     pub(super) fn size(&self) -> u64 {
-        self.done + self.rollouts_left()
+        self.done.rollouts + self.rollouts_left()
     }
 
     /// How many more rollouts fit, if nothing else is done.
     pub(super) fn rollouts_left(&self) -> u64 {
-        let (mut low, mut high) = (0, self.rollouts.saturating_sub(self.done));
+        let (mut low, mut high) = (0, self.most.rollouts.saturating_sub(self.done.rollouts));
         while low < high {
             let middle = low + (high - low).div_ceil(2);
             let fits = self.affords(Batch { rollouts: middle, questions: 0 });
@@ -101,7 +103,10 @@ mod tests {
 
     #[test]
     fn a_batch_is_counted_at_the_dearest_so_far() {
-        let mut purse = Purse::new(Allowance { calls: Some(20), ..Allowance::default() }, 100);
+        let mut purse = Purse::new(
+            Allowance { calls: Some(20), ..Allowance::default() },
+            Batch { rollouts: 100, questions: 9 },
+        );
         assert!(purse.affords(rollouts(20)) && !purse.affords(rollouts(21)));
         purse.pay_rollout(calls(3));
         purse.pay_rollout(calls(2));
@@ -114,7 +119,7 @@ mod tests {
 
     #[test]
     fn rollouts_have_a_bound_of_their_own() {
-        let mut purse = Purse::new(Allowance::default(), 3);
+        let mut purse = Purse::new(Allowance::default(), rollouts(3));
         purse.pay_rollout(calls(9));
         assert_eq!(purse.rollouts_left(), 2);
     }
