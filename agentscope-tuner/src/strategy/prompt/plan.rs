@@ -53,13 +53,8 @@ impl Plan {
         let (tuned, seed) = tuned(settings, engine)?;
         let mut search = shuffled(eval, engine.seed(), "validation order");
         let held = search.split_off(search.len() - held_rows(search.len(), settings.holdout));
-        Ok(Self {
-            tuned,
-            seed: Arc::new(seed),
-            train: shuffled(train, engine.seed(), "learning order"),
-            search,
-            held,
-        })
+        let train = shuffled(&renamed(train, eval), engine.seed(), "learning order");
+        Ok(Self { tuned, seed: Arc::new(seed), train, search, held })
     }
 }
 
@@ -72,6 +67,16 @@ impl Plan {
 )]
 fn held_rows(rows: usize, share: f64) -> usize {
     ((rows as f64 * share).round() as usize).clamp(1, rows - 1)
+}
+
+/// `train` with other ids where `eval` has the same: rows in memory are only numbered.
+fn renamed(train: &[Arc<Task>], eval: &[Arc<Task>]) -> Vec<Arc<Task>> {
+    let taken: HashSet<&str> = eval.iter().map(|task| task.id.as_str()).collect();
+    let rename = |task: &Arc<Task>| match taken.contains(task.id.as_str()) {
+        true => Arc::new(Task { id: format!("learn/{}", task.id), value: task.value.clone() }),
+        false => Arc::clone(task),
+    };
+    train.iter().map(rename).collect()
 }
 
 fn shuffled(tasks: &[Arc<Task>], seed: u64, purpose: &str) -> Vec<Arc<Task>> {
