@@ -195,6 +195,8 @@ def reply(model, messages):
     fields = dspy_fields(text[0])
     if role == "proposer":
         said = here.propose("\n".join(text))
+        if fields and "Respond with a JSON object" in text[-1]:
+            return json.dumps(dict.fromkeys(fields, said))
         return in_fields(fields, said) if fields else f"Here is a better text:\n```\n{said}\n```"
     system, question = "\n".join(text[:-1]), text[-1]
     if not fields:

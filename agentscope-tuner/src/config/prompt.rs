@@ -35,7 +35,7 @@ pub struct PromptTable {
     /// Most characters of a prompt, at least 1; 12,000 when unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_length: Option<usize>,
-    /// Share of the validation rows that do not choose, above 0 to 0.5; 0.3 when unset.
+    /// Share of the validation rows that do not choose, above 0 to 0.5; 0.4 when unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holdout: Option<f64>,
     /// Share of runs without headroom that return the seed, at least 0.5 and below 1; 0.95 when unset.

@@ -5,9 +5,11 @@ use std::{fmt::Write as _, sync::Arc};
 use serde_json::Value;
 
 use crate::{
+    candidate::{Candidate, SlotPath, SlotValue},
     error::Result,
     message::{Block, Msg, Role},
     rollout::{Record, Store, StoredCall, Task},
+    workflow::Demo,
 };
 
 /// Most characters of one text; what is longer loses its middle.
@@ -19,20 +21,29 @@ pub(super) struct Episode {
     pub(super) task: Arc<Task>,
     pub(super) record: Arc<Record>,
     pub(super) reward: f64,
+    /// Who ran it.
+    pub(super) candidate: Arc<Candidate>,
     /// Its model calls: slot and call.
     pub(super) calls: Vec<(Arc<str>, StoredCall)>,
 }
 
 impl Episode {
     /// With its calls out of the run's store.
-    pub(super) fn read(store: &Store, task: &Arc<Task>, record: &Arc<Record>, reward: f64) -> Result<Self> {
+    pub(super) fn read(
+        store: &Store,
+        candidate: &Arc<Candidate>,
+        task: &Arc<Task>,
+        record: &Arc<Record>,
+        reward: f64,
+    ) -> Result<Self> {
         let mut calls = Vec::new();
         for call in &record.calls {
             if let Some(stored) = store.call(&call.key)? {
                 calls.push((Arc::clone(&call.slot), stored));
             }
         }
-        Ok(Self { task: Arc::clone(task), record: Arc::clone(record), reward, calls })
+        let (task, record, candidate) = (Arc::clone(task), Arc::clone(record), Arc::clone(candidate));
+        Ok(Self { task, record, reward, candidate, calls })
     }
 
     /// What was asked first, as the model saw it.
@@ -45,6 +56,21 @@ impl Episode {
     /// The response as text.
     pub(super) fn output(&self) -> String {
         spoken(&self.record.response)
+    }
+
+    /// What the model was asked under the text of `slot`, and what it answered: the last call whose messages hold that text. Where
+    /// no call does, the whole rollout if it has but one prompt.
+    pub(super) fn example(&self, slot: &SlotPath, alone: bool) -> Option<Demo> {
+        let Some(SlotValue::Prompt(text)) = self.candidate.slots.get(slot) else { return None };
+        let under =
+            |call: &&StoredCall| call.request.messages.iter().any(|msg| msg.text().contains(text.trim()));
+        match self.calls.iter().map(|(_, call)| call).rev().find(under).filter(|_| !alone) {
+            Some(call) => {
+                let user = call.request.messages.iter().find(|msg| msg.role == Role::User)?;
+                Some(Demo { input: user.text(), output: call.response.message.text() })
+            }
+            None => alone.then(|| Demo { input: self.input(), output: self.output() }),
+        }
     }
 
     /// All that there is to learn from it.

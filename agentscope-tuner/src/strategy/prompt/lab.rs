@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::{
     board::Board,
-    episode::Episode,
+    episode::{Episode, spoken},
     purse::{Batch, Purse},
 };
 use crate::{
@@ -127,13 +127,24 @@ impl Lab<'_> {
         Ok(answers)
     }
 
+    /// What `candidate` answered on a row whose reward is `good`.
+    pub(super) fn well_answered(
+        &self,
+        candidate: &str,
+        task: &Task,
+        good: impl Fn(f64) -> bool,
+    ) -> Option<String> {
+        let counted = self.board.of(candidate, &task.id).iter().find(|record| record.status.counts())?;
+        good(self.board.worth(counted)).then(|| spoken(&counted.response))
+    }
+
     /// The first attempts of `candidate` on `rows` that count, as a proposer model reads them.
-    pub(super) fn episodes(&self, candidate: &Candidate, rows: &[Arc<Task>]) -> Result<Vec<Episode>> {
+    pub(super) fn episodes(&self, candidate: &Arc<Candidate>, rows: &[Arc<Task>]) -> Result<Vec<Episode>> {
         let store = self.inputs.engine.store();
         let known = rows.iter().filter_map(|task| {
             let record =
                 self.board.of(&candidate.name, &task.id).iter().find(|record| record.status.counts())?;
-            Some(Episode::read(store, task, record, self.board.worth(record)))
+            Some(Episode::read(store, candidate, task, record, self.board.worth(record)))
         });
         known.collect()
     }

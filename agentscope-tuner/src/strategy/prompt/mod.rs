@@ -78,7 +78,7 @@ impl Default for PromptTuning {
             minibatch: 6,
             phrases: propose::STOCK.map(str::to_owned).into(),
             max_length: 12_000,
-            holdout: 0.3,
+            holdout: 0.4,
             confidence: CONFIDENCE,
         }
     }

@@ -36,7 +36,7 @@ impl Proposer for Instruct {
     }
 
     fn draft(&self, view: &View<'_>) -> Option<Draft> {
-        let mut question = view.setting();
+        let mut question = view.setting(view.slot);
         question += "\nRows that the program is given, with all that is known about them:\n";
         for task in view.dice.shuffled("sample", view.train.iter().collect()).into_iter().take(ROWS) {
             _ = writeln!(question, "- {}", short(&task.value.to_string()));
@@ -57,6 +57,6 @@ impl Proposer for Instruct {
             question,
             "\nThe text to be improved has a mean reward of {mean}. Write a better one. {tip} {ANSWER}"
         );
-        Some(Draft::Ask { slot: view.slot.clone(), question })
+        Some(Draft::Ask(vec![(view.slot.clone(), question)]))
     }
 }

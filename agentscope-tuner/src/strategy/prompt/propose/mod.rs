@@ -8,7 +8,7 @@ mod reflect;
 
 use std::sync::Arc;
 
-pub(super) use demonstrate::Demonstrate;
+pub(super) use demonstrate::{Demonstrate, columns};
 pub(super) use instruct::Instruct;
 pub(super) use merge::Merge;
 pub(super) use phrases::{Phrases, STOCK, phrases};
@@ -45,8 +45,8 @@ pub(super) trait Proposer: Send + Sync {
 /// What a proposer would try.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Draft {
-    /// A question to the proposer model, whose fenced answer goes into a slot.
-    Ask { slot: SlotPath, question: String },
+    /// Questions to the proposer model: the fenced answer of each goes into its slot.
+    Ask(Vec<(SlotPath, String)>),
     /// New values, and the candidates that they are from, the one to be beaten first.
     Made { slots: Slots, parents: Vec<usize> },
 }
@@ -89,6 +89,8 @@ pub(super) struct View<'a> {
     /// Runs of anybody on rows to learn from that went well, one a row.
     pub(super) all_solved: Vec<Episode>,
     pub(super) train: &'a [Arc<Task>],
+    /// Columns of the rows that are what a model is asked and what it should answer, where that is known.
+    pub(super) columns: Option<(String, String)>,
     pub(super) phrases: Vec<String>,
 }
 
@@ -100,7 +102,16 @@ impl View<'_> {
 
     /// The parent's text in the slot to change, without examples.
     fn text(&self) -> &str {
-        Examples::split(self.prompt(self.slot)).0
+        self.text_of(self.slot)
+    }
+
+    fn text_of(&self, slot: &SlotPath) -> &str {
+        Examples::split(self.prompt(slot)).0
+    }
+
+    /// The tuned slots that hold texts.
+    fn prompts(&self) -> impl Iterator<Item = &Tuned> {
+        self.tuned.iter().filter(|tuned| !tuned.demos)
     }
 
     fn prompt(&self, path: &SlotPath) -> &str {
@@ -118,21 +129,20 @@ impl View<'_> {
         slots
     }
 
-    /// The instruction and what stands around it, for a proposer model.
-    fn setting(&self) -> String {
+    /// The text of `slot` and what stands around it, for a proposer model.
+    fn setting(&self, slot: &SlotPath) -> String {
         let (name, doc) = self.about;
         let mut text = format!("The program `{name}` calls a language model.");
         if !doc.is_empty() {
             text += &format!(" It is documented as: {doc}");
         }
-        let own = self.tuned.iter().find(|tuned| tuned.path == *self.slot);
-        text += &format!("\n\nOne of its texts is to be improved: `{}`.", self.slot);
+        let own = self.tuned.iter().find(|tuned| tuned.path == *slot);
+        text += &format!("\n\nOne of its texts is to be improved: `{slot}`.");
         if let Some(doc) = own.map(|tuned| tuned.doc).filter(|doc| !doc.is_empty()) {
             text += &format!(" It is documented as: {doc}");
         }
-        text += &format!(" The model is given it as it stands here:\n{}", fenced_text(self.text()));
-        let others = self.tuned.iter().filter(|tuned| tuned.path != *self.slot && !tuned.demos);
-        for other in others {
+        text += &format!(" The model is given it as it stands here:\n{}", fenced_text(self.text_of(slot)));
+        for other in self.prompts().filter(|tuned| tuned.path != *slot) {
             text += &format!(
                 "\nFor information, `{}`, which stays as it is:\n{}",
                 other.path,

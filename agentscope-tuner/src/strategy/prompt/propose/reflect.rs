@@ -1,8 +1,9 @@
-//! A proposer model reads what went wrong, and rewrites one slot.
+//! A proposer model reads what went wrong, and rewrites one slot or all.
 
 use std::fmt::Write as _;
 
 use super::{ANSWER, Draft, Proposer, View};
+use crate::candidate::SlotPath;
 
 /// Reflection on runs of the parent.
 pub(in super::super) struct Reflect {
@@ -10,11 +11,13 @@ pub(in super::super) struct Reflect {
     pub(in super::super) failed: usize,
     /// Most runs that went well.
     pub(in super::super) solved: usize,
+    /// Whether all texts of the workflow are rewritten at once, each by a question of its own.
+    pub(in super::super) joint: bool,
 }
 
 impl Proposer for Reflect {
     fn name(&self) -> &'static str {
-        "reflection"
+        if self.joint { "joint reflection" } else { "reflection" }
     }
 
     fn prior(&self) -> (f64, f64) {
@@ -33,23 +36,33 @@ impl Proposer for Reflect {
         if view.failed.is_empty() {
             return None;
         }
-        let mut question = view.setting();
+        let slots: Vec<&SlotPath> = match self.joint {
+            true => view.prompts().map(|tuned| &tuned.path).collect(),
+            false => vec![view.slot],
+        };
+        let alone = slots.len() < 2;
+        (alone != self.joint).then(|| {
+            Draft::Ask(slots.into_iter().map(|slot| (slot.clone(), self.question(view, slot))).collect())
+        })
+    }
+}
+
+impl Reflect {
+    fn question(&self, view: &View<'_>, slot: &SlotPath) -> String {
+        let mut question = view.setting(slot);
         question += "\nThese runs with that text went wrong or could have gone better. A row is what the program was given, with all \
 that is known about it; the model sees only what the conversation shows.\n";
         for (number, episode) in (1..).zip(view.failed.iter().take(self.failed)) {
             _ = writeln!(question, "\n## Run {number}\n{}", episode.describe());
         }
-        let solved: Vec<_> = view.dice.shuffled("solved", view.solved.iter().collect());
-        if let Some(first) = solved.first().filter(|_| self.solved > 0) {
-            _ = writeln!(question, "\nThese went well, and must go on to:\n\n## Run\n{}", first.describe());
-            for episode in solved.iter().skip(1).take(self.solved - 1) {
-                _ = writeln!(question, "\n## Run\n{}", episode.describe());
-            }
+        let solved = view.dice.shuffled("solved", view.solved.iter().collect());
+        for (number, episode) in solved.iter().take(self.solved).enumerate() {
+            let heading = if number == 0 { "\nThese went well, and must go on to:\n" } else { "" };
+            _ = writeln!(question, "{heading}\n## Run\n{}", episode.describe());
         }
         question += "\nFind out for each run why it was not better: compare what was answered with the feedback and with what the row \
 says is right. Write down every fact, rule and form that follows from this and that the text does not state yet, in words that hold \
 for other inputs of the kind, and keep all that the text says already and that is not shown wrong. ";
-        question += ANSWER;
-        Some(Draft::Ask { slot: view.slot.clone(), question })
+        question + ANSWER
     }
 }

@@ -10,7 +10,7 @@ use super::{
         keep::Trial,
         lab::Halt,
         lineage::Slots,
-        propose::{Draft, Examples, Node, View, phrases},
+        propose::{Draft, Examples, Node, View, columns, phrases},
     },
     Child, Plot, SHOWN, Search,
 };
@@ -29,8 +29,11 @@ impl Search<'_> {
         let questions: Vec<_> = drafts
             .iter()
             .filter_map(|(plot, draft)| match draft {
-                Some(Draft::Ask { question, .. }) => Some((plot.number, question.clone())),
+                Some(Draft::Ask(questions)) => Some((plot.number, questions)),
                 _ => None,
+            })
+            .flat_map(|(plot, questions)| {
+                (0..).zip(questions).map(move |(at, (_, question))| (plot << 8 | at, question.clone()))
             })
             .collect();
         let mut answers = Vec::new();
@@ -43,11 +46,15 @@ impl Search<'_> {
             let made = match draft {
                 None => Err("there is nothing to go by".to_owned()),
                 Some(Draft::Made { slots, parents }) => Ok((slots, parents)),
-                Some(Draft::Ask { slot, .. }) => {
-                    let answer = answers.next().unwrap_or_else(|| Err("no answer".to_owned()));
-                    answer
-                        .and_then(|answer| self.read(&plot, &slot, &answer))
-                        .map(|slots| (slots, vec![plot.parent]))
+                Some(Draft::Ask(questions)) => {
+                    let slots = self.pool[plot.parent].candidate.slots.clone();
+                    // All of them are taken, so that each plot has its own.
+                    let own: Vec<_> = answers.by_ref().take(questions.len()).collect();
+                    let read = questions
+                        .iter()
+                        .zip(own)
+                        .try_fold(slots, |slots, ((slot, _), answer)| read(slots, slot, &answer?));
+                    read.map(|slots| (slots, vec![plot.parent]))
                 }
             };
             match made
@@ -103,6 +110,7 @@ impl Search<'_> {
             failed,
             solved,
             all_solved: self.all_solved()?,
+            columns: self.columns()?,
             train,
             phrases: self.phrases(),
         })
@@ -122,6 +130,24 @@ impl Search<'_> {
         Ok(found)
     }
 
+    /// The columns of question and answer, by the runs of the seed, where the workflow has one prompt.
+    fn columns(&self) -> Result<Option<(String, String)>, Halt> {
+        if self.plan.tuned.iter().filter(|tuned| !tuned.demos).count() != 1 {
+            return Ok(None);
+        }
+        let runs = self.lab.episodes(&self.plan.seed, &self.plan.train)?;
+        let asked: Vec<_> = runs.iter().map(|run| (&*run.task, run.input())).collect();
+        let rows = self.plan.train.iter().chain(&self.rows);
+        let well = |task| {
+            Some((
+                task,
+                self.lab.well_answered(&self.pool[0].candidate.name, task, |one| !self.is_short(one))?,
+            ))
+        };
+        let solved: Vec<_> = rows.map(|task| &**task).filter_map(well).collect();
+        Ok(columns(&asked, &solved))
+    }
+
     /// The configured phrases and those of all texts that were proposed.
     fn phrases(&self) -> Vec<String> {
         let texts = self.trials.iter().flat_map(|trial| trial.changed.values());
@@ -132,19 +158,6 @@ impl Search<'_> {
         let mut seen = HashSet::new();
         let all = self.settings.phrases.iter().map(String::as_str).chain(proposed.flatten());
         all.filter(|phrase| seen.insert(*phrase)).map(str::to_owned).collect()
-    }
-
-    /// The text that a proposer model wrote, in its slot.
-    fn read(&self, plot: &Plot, slot: &SlotPath, answer: &str) -> Result<Slots, String> {
-        let text = fenced(answer).ok_or("the answer holds no text between fences")?;
-        let mut slots = self.pool[plot.parent].candidate.slots.clone();
-        let Some(SlotValue::Prompt(old)) = slots.get(slot) else {
-            return Err("the slot holds no text".into());
-        };
-        let examples = Examples::split(old).1;
-        let text = Examples::join(text, examples);
-        slots.insert(slot.clone(), SlotValue::Prompt(text));
-        Ok(slots)
     }
 
     /// Refuses what needs no race.
@@ -190,4 +203,13 @@ impl Search<'_> {
             reason,
         });
     }
+}
+
+/// `slots` with the text that a proposer model wrote; worked examples below the old one stay.
+fn read(mut slots: Slots, slot: &SlotPath, answer: &str) -> Result<Slots, String> {
+    let text = fenced(answer).ok_or("the answer holds no text between fences")?;
+    let Some(SlotValue::Prompt(old)) = slots.get(slot) else { return Err("the slot holds no text".into()) };
+    let text = Examples::join(text, Examples::split(old).1);
+    slots.insert(slot.clone(), SlotValue::Prompt(text));
+    Ok(slots)
 }

@@ -70,8 +70,9 @@ struct Child {
 
 impl<'a> Search<'a> {
     pub(super) fn new(settings: &'a PromptTuning, plan: &'a Plan, lab: Lab<'a>) -> Self {
-        let all: [Box<dyn Proposer>; 5] = [
-            Box::new(Reflect { failed: SHOWN.0, solved: SHOWN.1 }),
+        let all: [Box<dyn Proposer>; 6] = [
+            Box::new(Reflect { failed: SHOWN.0, solved: SHOWN.1, joint: false }),
+            Box::new(Reflect { failed: SHOWN.0, solved: SHOWN.1, joint: true }),
             Box::new(Instruct),
             Box::new(Demonstrate),
             Box::new(Merge),
