@@ -8,6 +8,7 @@ use super::{
     keep::{self, Trial},
     lab::{Halt, Lab},
     plan::{Plan, SEED},
+    playoff,
     purse::{Batch, Purse},
     search::Search,
 };
@@ -18,7 +19,7 @@ use crate::{
     strategy::{
         Comparison, Inputs, Outcome, Verdict,
         scores::Scores,
-        statistics::{Estimate, Unit, detectable_effect, deviation, difference, estimate, paired_p},
+        statistics::{Estimate, Unit, detectable_effect, deviation, difference, estimate, superiority_p},
     },
 };
 
@@ -28,8 +29,8 @@ const FIRST_ROWS: usize = 4;
 /// validation rows that choose.
 const FINALE_SHARE: u64 = 5;
 const SEARCH_SHARE: u64 = 8;
-/// The finale has at least so many rollouts, where half of all are more than that.
-const FINALE_LEAST: u64 = 24;
+/// The finale has at least so many rollouts, where a third of all are more than that.
+const FINALE_LEAST: u64 = 32;
 /// Validation rows that choose, at least.
 const SEARCH_LEAST: u64 = 12;
 /// Most runs of a row in the finale.
@@ -46,7 +47,7 @@ struct Finale {
 #[derive(Clone, Debug)]
 struct Shown {
     difference: Option<Estimate>,
-    /// Two-sided.
+    /// One-sided: that it is not better.
     p: f64,
     detectable: Option<f64>,
     better: bool,
@@ -85,8 +86,12 @@ async fn played(search: &mut Search<'_>, finale: &mut Finale) -> Result<&'static
     let first = plan.train.iter().take(FIRST_ROWS).map(|task| job(&seed, task, 0)).collect();
     search.lab.run(first).await?;
     *finale = budgeted(search);
-    search.lab.reserve =
-        Batch { rollouts: 2 * finale.rows.len() as u64 * u64::from(finale.attempts), questions: 0 };
+    // What it is worth is asked in every race, and its answers tell what the columns of the data are.
+    let rows = search.rows.iter().map(|task| job(&seed, task, 0)).collect();
+    search.lab.run(rows).await?;
+    let last = finale.rollouts();
+    let playoff = playoff::reserve(search);
+    search.lab.reserve = Batch { rollouts: last + playoff.rollouts, questions: 0 };
     if !search.lab.board.has_feedback() && search.settings.proposer.is_some() {
         search.lab.inputs.monitor.say(
             "the judge gives no feedback: proposals learn from rows, answers and rewards alone (Reward::feedback says why)",
@@ -97,9 +102,17 @@ async fn played(search: &mut Search<'_>, finale: &mut Finale) -> Result<&'static
         Err(Halt::Spent) => "the budget is spent",
         Err(halt) => return Err(halt),
     };
+    search.lab.reserve = Batch { rollouts: last, questions: 0 };
+    playoff::play(search, playoff).await?;
     search.lab.reserve = Batch::default();
     let winner = search.champion();
     if winner != 0 {
+        // What a search that ended early has left over shows smaller differences.
+        let most = search.lab.purse.size() * 2 / FINALE_SHARE;
+        let larger = Finale::of(&plan.held, search.lab.purse.rollouts_left().min(most));
+        if larger.rollouts() > last && larger.rollouts() <= search.lab.purse.rollouts_left() {
+            *finale = larger;
+        }
         let winner = Arc::clone(&search.pool[winner].candidate);
         let cells =
             (0..finale.attempts).flat_map(|attempt| finale.rows.iter().map(move |task| (task, attempt)));
@@ -116,11 +129,20 @@ fn budgeted(search: &mut Search<'_>) -> Finale {
     let size = search.lab.purse.size();
     let rows = usize::try_from((size / SEARCH_SHARE).max(SEARCH_LEAST)).unwrap_or(usize::MAX);
     search.rows.truncate(rows);
-    let rollouts = (size / FINALE_SHARE).max(FINALE_LEAST.min(size / 2)).max(2);
-    let held = &search.plan.held;
-    let rows = held.len().min(usize::try_from(rollouts / 2).unwrap_or(usize::MAX)).max(1);
-    let attempts = (rollouts / (2 * rows as u64)).clamp(1, MOST_ATTEMPTS);
-    Finale { rows: held[..rows].to_vec(), attempts: u32::try_from(attempts).unwrap_or(1) }
+    Finale::of(&search.plan.held, (size / FINALE_SHARE).max(FINALE_LEAST.min(size / 3)))
+}
+
+impl Finale {
+    /// As many rows as so many `rollouts` of two candidates allow for, and each as often.
+    fn of(held: &[Arc<Task>], rollouts: u64) -> Self {
+        let rows = held.len().min(usize::try_from(rollouts / 2).unwrap_or(usize::MAX)).max(1);
+        let attempts = ((rollouts + rows as u64) / (2 * rows as u64)).clamp(1, MOST_ATTEMPTS);
+        Self { rows: held[..rows].to_vec(), attempts: u32::try_from(attempts).unwrap_or(1) }
+    }
+
+    fn rollouts(&self) -> u64 {
+        2 * self.rows.len() as u64 * u64::from(self.attempts)
+    }
 }
 
 /// From an ended search to its outcome.
@@ -174,16 +196,14 @@ fn compared(search: &Search<'_>, finale: &Finale, best: &Candidate) -> Shown {
     let differences: Vec<f64> = finale.rows.iter().filter_map(pair).collect();
     let units: Vec<Unit> = differences.iter().copied().map(Unit::from).collect();
     let (confidence, seed) = (search.settings.confidence, search.lab.inputs.engine.seed());
-    let p = paired_p(&differences, &units, seed);
+    let p = superiority_p(&differences, seed);
     let spread = deviation(&differences);
-    let up = differences.iter().sum::<f64>() > 0.0;
     Shown {
         difference: difference(&differences, &units, confidence, seed),
         p,
         detectable: spread
             .and_then(|spread| detectable_effect(spread, differences.len(), 2.0 * (1.0 - confidence))),
-        // Only one side is asked about: whether it is better than the seed.
-        better: up && p / 2.0 <= 1.0 - confidence,
+        better: p <= 1.0 - confidence,
     }
 }
 

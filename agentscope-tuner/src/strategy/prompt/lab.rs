@@ -127,15 +127,10 @@ impl Lab<'_> {
         Ok(answers)
     }
 
-    /// What `candidate` answered on a row whose reward is `good`.
-    pub(super) fn well_answered(
-        &self,
-        candidate: &str,
-        task: &Task,
-        good: impl Fn(f64) -> bool,
-    ) -> Option<String> {
+    /// What `candidate` answered on a row, and its reward.
+    pub(super) fn answered(&self, candidate: &str, task: &Task) -> Option<(String, f64)> {
         let counted = self.board.of(candidate, &task.id).iter().find(|record| record.status.counts())?;
-        good(self.board.worth(counted)).then(|| spoken(&counted.response))
+        Some((spoken(&counted.response), self.board.worth(counted)))
     }
 
     /// The first attempts of `candidate` on `rows` that count, as a proposer model reads them.

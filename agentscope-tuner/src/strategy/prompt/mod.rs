@@ -16,6 +16,7 @@ mod keep;
 mod lab;
 pub mod lineage;
 mod plan;
+mod playoff;
 mod propose;
 mod purse;
 pub mod race;

@@ -18,6 +18,8 @@ pub enum Step {
     Leave,
     /// Nothing is decided: run the next slice.
     Go,
+    /// It was run on all rows and is no worse: others may start from it.
+    Keep,
     /// It is better: it joins the front.
     Take,
 }
@@ -59,6 +61,7 @@ pub fn step(differences: &[f64], slice: usize, slices: usize, over: bool) -> Ste
     match (last, over) {
         (true, _) if lead >= TAKE => Step::Take,
         (false, true) if lead >= TAKE_EARLY => Step::Take,
+        (true, false) if lead >= 0.5 => Step::Keep,
         (true, _) | (_, true) => Step::Leave,
         _ if lead < LEAVE[slice.min(LEAVE.len() - 1)] => Step::Leave,
         _ => Step::Go,

@@ -1,6 +1,6 @@
 //! Rows that went well become worked examples.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -11,9 +11,10 @@ use crate::{
     workflow::{Demo, Demos},
 };
 
-/// How many examples there can be.
-const SIZES: [usize; 4] = [4, 8, 16, 24];
-/// Rows that must agree on a column before it is taken for the question or the right answer.
+/// How many examples there can be; more where the data give right answers away.
+const SIZES: [usize; 4] = [2, 4, 8, 16];
+const LABELLED: [usize; 4] = [8, 16, 16, 24];
+/// Rows, and different answers, that must agree with a column before it is taken for the question or the right answer.
 const ENOUGH: usize = 2;
 
 /// Few-shot examples from rows to learn from.
@@ -28,8 +29,13 @@ impl Proposer for Demonstrate {
         (2.0, 1.5)
     }
 
-    fn learns(&self) -> bool {
-        true
+    fn learns(&self, labelled: bool) -> bool {
+        !labelled
+    }
+
+    fn is_first(&self, number: u64, labelled: bool) -> bool {
+        // Right answers cost nothing and show what reflection has to find out.
+        labelled && number == 1
     }
 
     fn draft(&self, view: &View<'_>) -> Option<Draft> {
@@ -37,7 +43,8 @@ impl Proposer for Demonstrate {
         if examples.is_empty() {
             return None;
         }
-        let size = view.dice.pick("size", &SIZES).copied().unwrap_or(SIZES[0]);
+        let sizes = if view.columns.is_some() { &LABELLED } else { &SIZES };
+        let size = view.dice.pick("size", sizes).copied().unwrap_or_default();
         examples = view.dice.shuffled("examples", examples);
         examples.truncate(size);
         let mut slots = view.slots().clone();
@@ -65,27 +72,44 @@ fn examples(view: &View<'_>) -> Vec<Demo> {
     let alone = view.prompts().count() == 1;
     for episode in &view.all_solved {
         let example = episode.example(view.slot, alone);
-        found.extend(example.map(|demo| (episode.task.id.as_str(), demo)));
+        // What the data say goes before what a judge, who may err, let pass.
+        if let Some(demo) = example {
+            found.entry(episode.task.id.as_str()).or_insert(demo);
+        }
     }
     found.into_values().collect()
 }
 
-/// The columns that `known` pairs of a row with what was asked and answered agree on: those that hold the question and, of
-/// rows that went well, the right answer. `None` where there are too few, or no column fits all.
+/// A row with what was asked or answered about it.
+pub(in super::super) type Said<'a> = (&'a Task, String);
+
+/// The column that what was `asked` is equal to on all rows, and the one that answers are equal to more than twice as often
+/// where they went `well` as where they went `ill`; else the only other column. `None` where none fits.
 pub(in super::super) fn columns(
-    asked: &[(&Task, String)],
-    solved: &[(&Task, String)],
+    asked: &[Said<'_>],
+    well: &[Said<'_>],
+    ill: &[Said<'_>],
 ) -> Option<(String, String)> {
-    let column = |pairs: &[(&Task, String)]| {
-        let first = pairs.first()?.0.value.as_object()?;
-        let agrees = |column: &String| {
-            pairs
-                .iter()
-                .all(|(task, text)| plain(task.value.get(column)).is_some_and(|value| value == text.trim()))
-        };
-        first.keys().find(|column| pairs.len() >= ENOUGH && agrees(column)).cloned()
+    let names: Vec<&String> = asked.first()?.0.value.as_object()?.keys().collect();
+    let is_question = |name: &&&String| asked.len() >= ENOUGH && agreeing(name, asked).len() == asked.len();
+    let question = names.iter().find(is_question)?;
+    let is_answer = |name: &&&String| {
+        let distinct: BTreeSet<String> = agreeing(name, well).into_iter().collect();
+        // Shares of both, made whole numbers.
+        let (in_well, in_ill) =
+            (agreeing(name, well).len() * ill.len(), agreeing(name, ill).len() * well.len());
+        distinct.len() >= ENOUGH && (ill.is_empty() || in_well > 2 * in_ill)
     };
-    Some((column(asked)?, column(solved)?))
+    let only = || names.iter().find(|name| names.len() == 2 && *name != question);
+    let answer = names.iter().find(is_answer).or_else(only)?;
+    Some(((*question).clone(), (*answer).clone()))
+}
+
+/// The texts that are equal to the column `name` of their row.
+fn agreeing(name: &str, said: &[Said<'_>]) -> Vec<String> {
+    let texts =
+        said.iter().map(|(task, text)| plain(task.value.get(name)).filter(|value| value == text.trim()));
+    texts.flatten().collect()
 }
 
 fn plain(value: Option<&Value>) -> Option<String> {
@@ -102,17 +126,32 @@ mod tests {
 
     use super::*;
 
+    fn said(tasks: &[Task], text: fn(usize) -> String) -> Vec<Said<'_>> {
+        tasks.iter().enumerate().map(|(at, task)| (task, text(at + 1))).collect()
+    }
+
     #[test]
-    fn the_columns_of_question_and_answer_are_found_where_all_rows_agree() {
-        let tasks: Vec<Task> = (1..4)
-            .map(|n| Task { id: n.to_string(), value: json!({"n": n, "q": format!("{n}?"), "a": 2 * n}) })
-            .collect();
-        let pairs = |text: fn(usize) -> String| -> Vec<(&Task, String)> {
-            tasks.iter().enumerate().map(|(at, task)| (task, text(at + 1))).collect()
-        };
-        let (asked, solved) = (pairs(|n| format!("{n}?")), pairs(|n| (2 * n).to_string()));
-        assert_eq!(columns(&asked, &solved), Some(("q".into(), "a".into())));
-        assert_eq!(columns(&asked, &solved[..1]), None);
-        assert_eq!(columns(&asked, &pairs(|n| format!("about {n}"))), None);
+    fn the_columns_of_question_and_answer_are_found_by_what_was_asked_and_answered() {
+        let row =
+            |n: usize| Task { id: n.to_string(), value: json!({"n": n, "q": format!("{n}?"), "a": 2 * n}) };
+        let tasks: Vec<Task> = (1..4).map(row).collect();
+        let (asked, well) = (said(&tasks, |n| format!("{n}?")), said(&tasks, |n| (2 * n).to_string()));
+        let found = Some(("q".to_owned(), "a".to_owned()));
+        assert_eq!(columns(&asked, &well, &[]), found);
+        assert_eq!(columns(&asked, &well[..1], &[]), None);
+        assert_eq!(columns(&asked[..1], &well, &[]), None);
+        assert_eq!(columns(&asked, &said(&tasks, |n| format!("about {n}")), &[]), None);
+        // What is as frequent among wrong answers is not what makes them right; a judge that errs now and then hides nothing.
+        assert_eq!(columns(&asked, &well, &well), None);
+        let noisy: Vec<_> = well[..2].iter().cloned().chain([(&tasks[2], "?".to_owned())]).collect();
+        assert_eq!(columns(&asked, &noisy, &said(&tasks, |_| "?".to_owned())), found);
+    }
+
+    #[test]
+    fn of_two_columns_the_one_that_is_not_asked_is_the_answer() {
+        let row = |n: usize| Task { id: n.to_string(), value: json!({"q": format!("{n}?"), "a": 2 * n}) };
+        let tasks: Vec<Task> = (1..4).map(row).collect();
+        let asked = said(&tasks, |n| format!("{n}?"));
+        assert_eq!(columns(&asked, &[], &asked), Some(("q".to_owned(), "a".to_owned())));
     }
 }

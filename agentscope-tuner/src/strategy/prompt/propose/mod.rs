@@ -33,8 +33,13 @@ pub(super) trait Proposer: Send + Sync {
         false
     }
 
-    /// Whether it learns from runs of the parent on the rows to learn from.
-    fn learns(&self) -> bool {
+    /// Whether it learns from runs of the parent on the rows to learn from; `labelled` where the data say what is right.
+    fn learns(&self, _labelled: bool) -> bool {
+        false
+    }
+
+    /// Whether the proposal of this number is to be its own; `labelled` where the data say what is right.
+    fn is_first(&self, _number: u64, _labelled: bool) -> bool {
         false
     }
 
@@ -57,6 +62,8 @@ pub(super) struct Node {
     pub(super) candidate: Arc<Candidate>,
     /// Places of its parents.
     pub(super) parents: Vec<usize>,
+    /// Whether it was not shown better than them: it may hold what pays only together with something else.
+    pub(super) stone: bool,
 }
 
 /// A slot that is tuned.

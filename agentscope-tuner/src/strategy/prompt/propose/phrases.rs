@@ -26,7 +26,7 @@ impl Proposer for Phrases {
     }
 
     fn prior(&self) -> (f64, f64) {
-        (1.0, 2.0)
+        (0.5, 1.5)
     }
 
     fn draft(&self, view: &View<'_>) -> Option<Draft> {

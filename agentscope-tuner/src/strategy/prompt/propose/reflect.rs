@@ -28,8 +28,12 @@ impl Proposer for Reflect {
         true
     }
 
-    fn learns(&self) -> bool {
+    fn learns(&self, _: bool) -> bool {
         true
+    }
+
+    fn is_first(&self, number: u64, labelled: bool) -> bool {
+        number == if labelled { 2 } else { 1 }
     }
 
     fn draft(&self, view: &View<'_>) -> Option<Draft> {

@@ -81,7 +81,7 @@ impl Search<'_> {
             view.failed.iter().take(SHOWN.0).map(|episode| episode.task.id.clone()).collect();
         let Some((proposer, draft)) = found else { return Ok((plot, None)) };
         plot.proposer = proposer;
-        if self.proposers[proposer].0.asks() && self.proposers[proposer].0.learns() {
+        if self.proposers[proposer].0.asks() && self.proposers[proposer].0.learns(false) {
             for row in used {
                 *self.shown.entry((plot.parent, row)).or_default() += 1;
             }
@@ -110,7 +110,7 @@ impl Search<'_> {
             failed,
             solved,
             all_solved: self.all_solved()?,
-            columns: self.columns()?,
+            columns: self.columns.clone(),
             train,
             phrases: self.phrases(),
         })
@@ -131,21 +131,20 @@ impl Search<'_> {
     }
 
     /// The columns of question and answer, by the runs of the seed, where the workflow has one prompt.
-    fn columns(&self) -> Result<Option<(String, String)>, Halt> {
+    pub(super) fn columns(&self) -> Result<Option<(String, String)>, Halt> {
         if self.plan.tuned.iter().filter(|tuned| !tuned.demos).count() != 1 {
             return Ok(None);
         }
         let runs = self.lab.episodes(&self.plan.seed, &self.plan.train)?;
         let asked: Vec<_> = runs.iter().map(|run| (&*run.task, run.input())).collect();
         let rows = self.plan.train.iter().chain(&self.rows);
-        let well = |task| {
-            Some((
-                task,
-                self.lab.well_answered(&self.pool[0].candidate.name, task, |one| !self.is_short(one))?,
-            ))
-        };
-        let solved: Vec<_> = rows.map(|task| &**task).filter_map(well).collect();
-        Ok(columns(&asked, &solved))
+        let answers = rows.filter_map(|task| Some((&**task, self.lab.answered(&self.plan.seed.name, task)?)));
+        let (mut well, mut ill) = (Vec::new(), Vec::new());
+        for (task, (answer, reward)) in answers {
+            let side = if self.is_short(reward) { &mut ill } else { &mut well };
+            side.push((task, answer));
+        }
+        Ok(columns(&asked, &well, &ill))
     }
 
     /// The configured phrases and those of all texts that were proposed.

@@ -22,17 +22,13 @@ impl Search<'_> {
         let ends = race::slices(self.rows.len());
         let mut open: Vec<Child> = children;
         for (slice, end) in ends.iter().copied().enumerate() {
-            let over = match self.lab.run(self.heats(&open, end)).await {
-                Ok(()) => false,
-                Err(Halt::Spent) => true,
-                Err(halt) => return Err(halt),
-            };
+            let over = self.heat(&mut open, end).await?;
             let mut going = Vec::new();
             for child in open {
                 let differences = self.differences(&child);
                 match race::step(&differences, slice, ends.len(), over) {
                     Step::Go => going.push(child),
-                    step => self.settle(child, step == Step::Take, &differences, over),
+                    step => self.settle(child, step, &differences, over),
                 }
             }
             open = going;
@@ -44,6 +40,26 @@ impl Search<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Runs the rows up to `end`. Where the budget does not suffice for all, the last ones wait no longer; returns whether it does
+    /// not suffice for any.
+    async fn heat(&mut self, open: &mut Vec<Child>, end: usize) -> Result<bool, Halt> {
+        loop {
+            match self.lab.run(self.heats(open, end)).await {
+                Ok(()) => return Ok(false),
+                Err(Halt::Spent) if open.len() < 2 => return Ok(true),
+                Err(Halt::Spent) => {
+                    let lead = |child: &Child| race::lead(&self.differences(child));
+                    let last = (0..open.len())
+                        .min_by(|one, other| lead(&open[*one]).total_cmp(&lead(&open[*other])));
+                    let child = open.remove(last.unwrap_or_default());
+                    let differences = self.differences(&child);
+                    self.settle(child, Step::Leave, &differences, true);
+                }
+                Err(halt) => return Err(halt),
+            }
+        }
     }
 
     /// Children and those that they are to beat, on the rows up to `end`.
@@ -65,7 +81,7 @@ impl Search<'_> {
     }
 
     /// Notes how a race ended.
-    fn settle(&mut self, child: Child, taken: bool, differences: &[f64], over: bool) {
+    fn settle(&mut self, child: Child, step: Step, differences: &[f64], over: bool) {
         let Child { plot, parents, candidate } = child;
         let rival = Arc::clone(&self.pool[parents[0]].candidate);
         let own = self.rewards(&candidate);
@@ -77,7 +93,12 @@ impl Search<'_> {
             .collect();
         let own: Vec<f64> = own.into_iter().flatten().collect();
         let lead = 100.0 * race::lead(differences);
-        let what = if taken { "better than" } else { "not shown better than" };
+        let (taken, stone) = (step == Step::Take, step == Step::Keep);
+        let what = match step {
+            Step::Take => "better than",
+            Step::Keep => "a stepping stone, no worse than",
+            _ => "not shown better than",
+        };
         let why = if over { ", when the budget ended" } else { "" };
         let trial = Trial {
             name: candidate.name.clone(),
@@ -88,7 +109,7 @@ impl Search<'_> {
             rows: differences.len(),
             reward: mean(&own),
             parent_reward: mean(&theirs),
-            taken,
+            taken: taken || stone,
             reason: format!(
                 "{what} {} on {} rows (probability {lead:.0} %){why}",
                 rival.name,
@@ -99,8 +120,8 @@ impl Search<'_> {
         self.trials.push(trial);
         self.proposers[plot.proposer].1.note(taken);
         self.fruitless = if taken { 0 } else { self.fruitless + 1 };
-        if taken {
-            self.pool.push(Node { candidate, parents });
+        if taken || stone {
+            self.pool.push(Node { candidate, parents, stone });
         }
     }
 

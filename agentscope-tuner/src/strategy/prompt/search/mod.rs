@@ -28,6 +28,10 @@ use crate::{
 const FRUITLESS: u32 = 24;
 /// So many children without any difference in reward: the judge tells nothing apart.
 const CONSTANT: usize = 4;
+/// Share of the proposals that change the newest candidate where it was not shown better than its parent, and share that change
+/// it or the champion; the others change one of the front.
+const DRIFT: f64 = 0.3;
+const GREEDY: f64 = 0.6;
 /// Failed runs in one question, and runs that went well.
 const SHOWN: (usize, usize) = (8, 2);
 
@@ -50,6 +54,10 @@ pub(super) struct Search<'a> {
     /// Values that were raced.
     known: HashSet<[u8; 16]>,
     fruitless: u32,
+    /// Columns of question and answer, where they are known.
+    columns: Option<(String, String)>,
+    /// Those that alone may be champion, once they were run again.
+    pub(super) contenders: Option<Vec<usize>>,
 }
 
 /// One proposal of a round, before it is raced.
@@ -83,7 +91,7 @@ impl<'a> Search<'a> {
             let (taken, left) = one.prior();
             (one, Arm::new(taken, left))
         });
-        let seed = Node { candidate: Arc::clone(&plan.seed), parents: Vec::new() };
+        let seed = Node { candidate: Arc::clone(&plan.seed), parents: Vec::new(), stone: false };
         Self {
             settings,
             plan,
@@ -98,6 +106,8 @@ impl<'a> Search<'a> {
             shown: HashMap::new(),
             tried: HashMap::new(),
             fruitless: 0,
+            columns: None,
+            contenders: None,
         }
     }
 
@@ -132,10 +142,12 @@ impl<'a> Search<'a> {
 
     async fn round(&mut self) -> Result<(), Halt> {
         self.round += 1;
+        self.columns = self.columns()?;
         let matrix: Vec<_> = self.pool.iter().map(|node| self.rewards(&node.candidate)).collect();
         let front = front(&matrix);
         let plots: Vec<Plot> = (0..self.parallel()).filter_map(|_| self.plot(&front)).collect();
-        let learning = plots.iter().filter(|plot| self.proposers[plot.proposer].0.learns());
+        let learning =
+            plots.iter().filter(|plot| self.proposers[plot.proposer].0.learns(self.columns.is_some()));
         let jobs: Vec<Job> = learning.flat_map(|plot| self.lessons(plot.parent)).collect();
         self.lab.run(jobs).await?;
         let children = self.children(plots, &front).await?;
@@ -153,13 +165,18 @@ impl<'a> Search<'a> {
         self.number += 1;
         let number = self.number;
         let dice = Dice::new(self.lab.inputs.engine.seed(), number);
+        let newest = self.pool.len() - 1;
         let parent = match dice.unit("greedy") {
-            unit if unit < 0.5 => self.champion(),
+            unit if unit < DRIFT && self.pool[newest].stone => newest,
+            unit if unit < GREEDY => self.champion(),
             _ => sample(front, dice.unit("parent"))?,
         };
         let arms: Vec<Arm> = self.proposers.iter().map(|(_, arm)| *arm).collect();
         let units: Vec<f64> = self.proposers.iter().map(|(one, _)| dice.unit(one.name())).collect();
-        let proposer = choose(&arms, &units)?;
+        let labelled = self.columns.is_some();
+        // The last of them: where a workflow has several texts, all at once.
+        let first = self.proposers.iter().rposition(|(one, _)| one.is_first(number, labelled));
+        let proposer = first.or_else(|| choose(&arms, &units))?;
         let prompts: Vec<_> = self.plan.tuned.iter().filter(|slot| !slot.demos).collect();
         let slots = dice.shuffled("slot", prompts);
         let tried = |path: &SlotPath| self.tried.get(&(parent, path.clone())).copied().unwrap_or_default();

@@ -24,7 +24,10 @@ impl Search<'_> {
             let pair = |(a, b): (&Option<f64>, &Option<f64>)| Some((*a)? - (*b)?);
             rewards[one].iter().zip(&rewards[other]).filter_map(pair).sum()
         };
-        (1..self.pool.len()).fold(0, |best, one| match lead(one, best) {
+        let all = || (0..self.pool.len()).collect();
+        let mut open = self.contenders.clone().unwrap_or_else(all).into_iter();
+        let first = open.next().unwrap_or_default();
+        open.fold(first, |best, one| match lead(one, best) {
             lead if lead > 1e-9 => one,
             lead if lead > -1e-9 && self.length(one) < self.length(best) => one,
             _ => best,
@@ -35,6 +38,11 @@ impl Search<'_> {
     pub(in super::super) fn mean(&self, candidate: &Candidate) -> f64 {
         let rewards: Vec<f64> = self.rewards(candidate).into_iter().flatten().collect();
         mean(&rewards).unwrap_or(f64::NEG_INFINITY)
+    }
+
+    /// Whether a candidate was run on all validation rows that choose.
+    pub(in super::super) fn is_whole(&self, node: usize) -> bool {
+        self.rewards(&self.pool[node].candidate).iter().all(Option::is_some)
     }
 
     /// Characters of all that a candidate says.
