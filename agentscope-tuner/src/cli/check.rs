@@ -52,6 +52,7 @@ pub(super) fn check(registry: &Registry, config: &Config, common: &Common) -> Re
         session.with_models(models, &tuning.models())?;
         prompt_tuning(&tuning, &records);
     }
+    show::line("(from one dry row: tools and further turns come on top)");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -81,7 +82,7 @@ fn dry_run(engine: &Engine, candidates: &[Candidate], task: &Arc<Task>) -> Resul
 fn prompt_tuning(tuning: &PromptTuning, records: &[Arc<Record>]) {
     let (rollouts, questions) = (tuning.most_rollouts(), tuning.most_questions());
     estimate(
-        &format!("prompt: at most {rollouts} rollouts and {questions} questions to the proposer"),
+        &format!("prompt: at most {questions} questions to the proposer and {rollouts} rollouts"),
         &records[..1],
         rollouts,
     );
@@ -104,5 +105,4 @@ fn estimate(what: &str, records: &[Arc<Record>], rows: u64) {
     show::line(&format!(
         "{what}: at least {calls} calls, about {input} input tokens; with answers of the greatest length {output} output tokens and {cost}"
     ));
-    show::line("(from one dry row: tools and further turns come on top)");
 }

@@ -6,9 +6,9 @@ use super::{lab::Halt, purse::Batch, search::Search};
 use crate::rollout::Job;
 
 /// Of all rollouts that the budget pays for, one in so many is for this.
-const SHARE: u64 = 10;
+const SHARE: u64 = 6;
 /// Most candidates in it.
-const MOST: usize = 4;
+const MOST: usize = 6;
 /// Most runs of a row in it, besides the first.
 const MOST_ATTEMPTS: u64 = 3;
 

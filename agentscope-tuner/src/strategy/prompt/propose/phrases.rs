@@ -31,7 +31,7 @@ impl Proposer for Phrases {
 
     fn draft(&self, view: &View<'_>) -> Option<Draft> {
         let own = phrases(view.text());
-        let edits: [fn(&View<'_>, &[&str]) -> Option<Edit>; 3] = [join, add, drop];
+        let edits: [Kind; 3] = [join, add, drop];
         let edits = view.dice.shuffled("edit", edits.to_vec());
         let edit = edits.into_iter().find_map(|edit| edit(view, &own))?;
         let mut parents = vec![view.parent];
@@ -39,6 +39,9 @@ impl Proposer for Phrases {
         Some(Draft::Made { slots: view.with_text(&edit.text), parents })
     }
 }
+
+/// A way to edit the phrases of the parent.
+type Kind = fn(&View<'_>, &[&str]) -> Option<Edit>;
 
 struct Edit {
     text: String,
