@@ -43,10 +43,11 @@ class World:
         draw = random.Random(f"{family}/{seed}")
         self.kinds = draw.sample(GOODS, 6 if family == "two" else 8)
         letters = "BCDFGHJKLMNPQRSTVWXZ"
-        codes = set()
+        codes = []
         while len(codes) < len(self.kinds):
-            codes.add("".join(draw.choice(letters) for _ in range(3)) + str(draw.randint(10, 99)))
-        self.codes = dict(zip(self.kinds, sorted(codes, key=lambda _: draw.random())))
+            code = "".join(draw.choice(letters) for _ in range(3)) + str(draw.randint(10, 99))
+            codes += [code] if code not in codes else []
+        self.codes = dict(zip(self.kinds, codes))
         bins = draw.sample(range(10, 99), len(self.kinds))
         self.bins = {kind: f"bin-{number}" for kind, number in zip(self.kinds, bins)}
         self.prompts = SEED_PROMPTS.get(family, SEED_PROMPTS[None])

@@ -10,12 +10,12 @@ use super::{
     plan::{Plan, SEED},
     playoff,
     purse::{Batch, Purse},
-    search::Search,
+    search::{Search, job},
 };
 use crate::{
     candidate::Candidate,
     error::{Error, Result},
-    rollout::{Job, Record, Task},
+    rollout::{Record, Task},
     strategy::{
         Comparison, Inputs, Outcome, Verdict,
         scores::Scores,
@@ -33,6 +33,9 @@ const SEARCH_SHARE: u64 = 8;
 const FINALE_LEAST: u64 = 32;
 /// Validation rows that choose, at least.
 const SEARCH_LEAST: u64 = 12;
+/// Rows of the seed that are run again to see whether rewards change, and most runs of a row in a race.
+const AGAIN: usize = 12;
+const MOST_LOOKS: u64 = 3;
 /// Most runs of a row in the finale.
 const MOST_ATTEMPTS: u64 = 8;
 
@@ -72,7 +75,7 @@ pub(super) async fn tune(settings: &PromptTuning, inputs: Inputs<'_>) -> Result<
     search.keep()?;
     let (why, stopped) = match ended {
         Ok(why) => (why, None),
-        Err(Halt::Spent) => ("the budget is spent", None),
+        Err(Halt::Spent) => ("the budget or the effort is spent", None),
         Err(Halt::Stopped(error)) => ("it was stopped", Some(error)),
         Err(Halt::Failed(error)) => return Err(error),
     };
@@ -89,9 +92,9 @@ async fn played(search: &mut Search<'_>, finale: &mut Finale) -> Result<&'static
     // What it is worth is asked in every race, and its answers tell what the columns of the data are.
     let rows = search.rows.iter().map(|task| job(&seed, task, 0)).collect();
     search.lab.run(rows).await?;
-    let last = finale.rollouts();
-    let playoff = playoff::reserve(search);
-    search.lab.reserve = Batch { rollouts: last + playoff.rollouts, questions: 0 };
+    search.attempts = attempts(search).await?;
+    search.planned = (finale.rollouts(), playoff::reserve(search).rollouts);
+    search.lab.reserve = Batch { rollouts: search.planned.0 + search.planned.1, questions: 0 };
     if !search.lab.board.has_feedback() && search.settings.proposer.is_some() {
         search.lab.inputs.monitor.say(
             "the judge gives no feedback: proposals learn from rows, answers and rewards alone (Reward::feedback says why)",
@@ -99,20 +102,18 @@ async fn played(search: &mut Search<'_>, finale: &mut Finale) -> Result<&'static
     }
     let why = match search.run().await {
         Ok(why) => why,
-        Err(Halt::Spent) => "the budget is spent",
+        Err(Halt::Spent) => "the budget or the effort is spent",
         Err(halt) => return Err(halt),
     };
-    search.lab.reserve = Batch { rollouts: last, questions: 0 };
-    playoff::play(search, playoff).await?;
+    let planned = search.finale_rollouts();
+    search.lab.reserve = Batch { rollouts: planned, questions: 0 };
+    playoff::play(search).await?;
     search.lab.reserve = Batch::default();
     let winner = search.champion();
     if winner != 0 {
         // What a search that ended early has left over shows smaller differences.
-        let most = search.lab.purse.size() * 2 / FINALE_SHARE;
-        let larger = Finale::of(&plan.held, search.lab.purse.rollouts_left().min(most));
-        if larger.rollouts() > last && larger.rollouts() <= search.lab.purse.rollouts_left() {
-            *finale = larger;
-        }
+        let most = (search.lab.purse.size() * 2 / FINALE_SHARE).max(planned);
+        *finale = Finale::of(&plan.held, search.lab.purse.rollouts_left().min(most));
         let winner = Arc::clone(&search.pool[winner].candidate);
         let cells =
             (0..finale.attempts).flat_map(|attempt| finale.rows.iter().map(move |task| (task, attempt)));
@@ -124,19 +125,41 @@ async fn played(search: &mut Search<'_>, finale: &mut Finale) -> Result<&'static
     Ok(why)
 }
 
+/// How often each row is to be run in a race. Where the budget is large, the seed is run again on a few rows to see whether their
+/// rewards change.
+async fn attempts(search: &mut Search<'_>) -> Result<u32, Halt> {
+    let rows = search.rows.len() as u64;
+    let most = (search.lab.purse.size() / SEARCH_SHARE / rows.max(1) / 2).clamp(1, MOST_LOOKS);
+    if most < 2 {
+        return Ok(1);
+    }
+    let again: Vec<_> = search.rows.iter().take(AGAIN).cloned().collect();
+    search.lab.run(again.iter().map(|task| job(&search.plan.seed, task, 1)).collect()).await?;
+    let board = &search.lab.board;
+    let moved = |task: &&Arc<Task>| match board.of(SEED, &task.id) {
+        [first, second] => board.worth(first) != board.worth(second),
+        _ => false,
+    };
+    let changed = again.iter().filter(moved).count();
+    Ok(if changed * 10 >= again.len() { u32::try_from(most).unwrap_or(1) } else { 1 })
+}
+
 /// Cuts the rows that choose, and plans the finale, to what the budget pays for.
 fn budgeted(search: &mut Search<'_>) -> Finale {
     let size = search.lab.purse.size();
     let rows = usize::try_from((size / SEARCH_SHARE).max(SEARCH_LEAST)).unwrap_or(usize::MAX);
     search.rows.truncate(rows);
-    Finale::of(&search.plan.held, (size / FINALE_SHARE).max(FINALE_LEAST.min(size / 3)))
+    let (share, whole) =
+        ((size / FINALE_SHARE).max(FINALE_LEAST.min(size / 3)), 2 * search.plan.held.len() as u64);
+    // To the nearest number of runs of all rows.
+    Finale::of(&search.plan.held, if share < whole { share } else { share + whole / 2 })
 }
 
 impl Finale {
-    /// As many rows as so many `rollouts` of two candidates allow for, and each as often.
+    /// As many rows as so many `rollouts` of two candidates allow for, and each as often as they do; never more, but for one row.
     fn of(held: &[Arc<Task>], rollouts: u64) -> Self {
         let rows = held.len().min(usize::try_from(rollouts / 2).unwrap_or(usize::MAX)).max(1);
-        let attempts = ((rollouts + rows as u64) / (2 * rows as u64)).clamp(1, MOST_ATTEMPTS);
+        let attempts = (rollouts / (2 * rows as u64)).clamp(1, MOST_ATTEMPTS);
         Self { rows: held[..rows].to_vec(), attempts: u32::try_from(attempts).unwrap_or(1) }
     }
 
@@ -243,6 +266,10 @@ fn headline(
                 error.unwrap_or_default()
             )
         }
+        None if shown.is_some() => format!(
+            "the seed is kept: {} leads on the validation rows, but nothing was left to compare it on rows that chose neither",
+            best.name
+        ),
         None => format!("the seed is kept: none of {tried} candidates was better on the validation rows"),
         Some((shown, by)) if shown.better => format!(
             "{} is better than the seed by {:.3} ({:.3} to {:.3}) on {} rows that chose neither",
@@ -268,8 +295,4 @@ fn rewards(board: &Board, candidate: &Candidate, rows: &[Arc<Task>]) -> Vec<f64>
 
 fn is_of(rows: &[Arc<Task>], record: &Record) -> bool {
     rows.iter().any(|task| task.id == record.task_id)
-}
-
-fn job(candidate: &Arc<Candidate>, task: &Arc<Task>, attempt: u32) -> Job {
-    Job { candidate: Arc::clone(candidate), task: Arc::clone(task), attempt }
 }

@@ -19,10 +19,11 @@ pub(super) fn reserve(search: &Search<'_>) -> Batch {
     Batch { rollouts: if pays { rollouts } else { 0 }, questions: 0 }
 }
 
-/// Runs the best few again, if what is `set` aside suffices for two of them, and lets them alone be champion.
-pub(super) async fn play(search: &mut Search<'_>, set: Batch) -> Result<(), Halt> {
+/// Runs the best few again, if what is set aside suffices for two of them, and lets them alone be champion.
+pub(super) async fn play(search: &mut Search<'_>) -> Result<(), Halt> {
+    let set = search.planned.1;
     let rows = search.rows.len() as u64;
-    let most = usize::try_from(set.rollouts / rows.max(1)).unwrap_or(usize::MAX).min(MOST);
+    let most = usize::try_from(set / rows.max(1)).unwrap_or(usize::MAX).min(MOST);
     let mut best: Vec<usize> = (0..search.pool.len()).filter(|one| search.is_whole(*one)).collect();
     best.sort_by(|one, other| {
         let mean = |one: usize| search.mean(&search.pool[one].candidate);
@@ -32,10 +33,15 @@ pub(super) async fn play(search: &mut Search<'_>, set: Batch) -> Result<(), Halt
     if best.len() < 2 {
         return Ok(());
     }
-    let attempts = (set.rollouts / (best.len() as u64 * rows)).clamp(1, MOST_ATTEMPTS);
+    let attempts = (set / (best.len() as u64 * rows)).clamp(1, MOST_ATTEMPTS);
     let attempts = u32::try_from(attempts).unwrap_or(1);
     let candidates: Vec<_> = best.iter().map(|one| Arc::clone(&search.pool[*one].candidate)).collect();
-    search.lab.run(Job::grid(&candidates, &search.rows, 1 + attempts)).await?;
+    match search.lab.run(Job::grid(&candidates, &search.rows, search.attempts + attempts)).await {
+        Ok(()) => {}
+        // The finale needs more than it did before the last race.
+        Err(Halt::Spent) => return Ok(()),
+        Err(halt) => return Err(halt),
+    }
     best.sort_unstable();
     search.contenders = Some(best);
     Ok(())

@@ -200,8 +200,6 @@ async fn a_finished_run_asked_again_gives_the_same_and_pays_nothing() {
     let calls = Arc::new(AtomicUsize::new(0));
     let first = world.tune(&settings()).await.unwrap();
     let counted = Arc::clone(&calls);
-    let coder = task_model(0.2);
-    _ = coder;
     world.models = vec![
         (
             "coder",
@@ -249,7 +247,7 @@ async fn without_a_proposer_phrases_and_examples_are_tried() {
     let phrases = (0..KINDS).map(|kind| format!("Orders of kind{kind} have the code C{kind}.")).collect();
     let settings = PromptTuning { proposer: None, phrases, effort: Effort::Medium, ..settings() };
     let outcome = World::new(0.1, proposer()).tune(&settings).await.unwrap();
-    assert!(outcome.candidates[0].reward.unwrap().mean > 0.7, "{}", outcome.headline);
+    assert!(outcome.headline.contains("better than the seed"), "{}", outcome.headline);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

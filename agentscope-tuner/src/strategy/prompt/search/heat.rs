@@ -9,7 +9,7 @@ use super::{
         propose::Node,
         race::{self, Step},
     },
-    Child, Search,
+    Child, Search, job,
 };
 use crate::{
     rollout::{Job, Task},
@@ -19,7 +19,7 @@ use crate::{
 impl Search<'_> {
     /// Races all children of a round at once, slice by slice.
     pub(super) async fn race(&mut self, children: Vec<Child>) -> Result<(), Halt> {
-        let ends = race::slices(self.rows.len());
+        let ends = race::slices(self.rows.len() * self.attempts as usize);
         let mut open: Vec<Child> = children;
         for (slice, end) in ends.iter().copied().enumerate() {
             let over = self.heat(&mut open, end).await?;
@@ -62,14 +62,15 @@ impl Search<'_> {
         }
     }
 
-    /// Children and those that they are to beat, on the rows up to `end`.
+    /// Children and those that they are to beat, on the rows up to `end`; after the last row the first comes again.
     fn heats(&self, open: &[Child], end: usize) -> Vec<Job> {
-        let rows = &self.rows[..end];
+        let cells = (0..self.attempts).flat_map(|attempt| self.rows.iter().map(move |task| (task, attempt)));
         let both = |child: &Child| {
             [Arc::clone(&child.candidate), Arc::clone(&self.pool[child.parents[0]].candidate)]
         };
         let candidates: Vec<_> = open.iter().flat_map(both).collect();
-        Job::grid(&candidates, rows, 1)
+        let runs = |(task, attempt)| candidates.iter().map(move |candidate| job(candidate, task, attempt));
+        cells.take(end).flat_map(runs).collect()
     }
 
     fn differences(&self, child: &Child) -> Vec<f64> {

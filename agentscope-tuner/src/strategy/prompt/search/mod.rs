@@ -42,6 +42,10 @@ pub(super) struct Search<'a> {
     pub(super) lab: Lab<'a>,
     /// Validation rows that the budget allows for.
     pub(super) rows: Vec<Arc<Task>>,
+    /// How often each of them is run in a race: more than once where rewards change from run to run and the budget is large.
+    pub(super) attempts: u32,
+    /// Rollouts that are planned for the finale and the play-off.
+    pub(super) planned: (u64, u64),
     pub(super) pool: Vec<Node>,
     pub(super) trials: Vec<Trial>,
     proposers: Vec<(Box<dyn Proposer>, Arm)>,
@@ -97,6 +101,8 @@ impl<'a> Search<'a> {
             plan,
             lab,
             rows: plan.search.clone(),
+            attempts: 1,
+            planned: (0, 0),
             known: HashSet::from([seed.candidate.hash()]),
             pool: vec![seed],
             trials: Vec::new(),
@@ -143,6 +149,7 @@ impl<'a> Search<'a> {
     async fn round(&mut self) -> Result<(), Halt> {
         self.round += 1;
         self.columns = self.columns()?;
+        self.lab.reserve.rollouts = self.finale_rollouts() + self.planned.1;
         let matrix: Vec<_> = self.pool.iter().map(|node| self.rewards(&node.candidate)).collect();
         let front = front(&matrix);
         let plots: Vec<Plot> = (0..self.parallel()).filter_map(|_| self.plot(&front)).collect();
@@ -206,10 +213,10 @@ impl<'a> Search<'a> {
             }
         };
         rows.sort_by_cached_key(|task| rank(task));
-        rows.into_iter().take(wanted).map(|task| job(&node.candidate, task)).collect()
+        rows.into_iter().take(wanted).map(|task| job(&node.candidate, task, 0)).collect()
     }
 }
 
-fn job(candidate: &Arc<Candidate>, task: &Arc<Task>) -> Job {
-    Job { candidate: Arc::clone(candidate), task: Arc::clone(task), attempt: 0 }
+pub(super) fn job(candidate: &Arc<Candidate>, task: &Arc<Task>, attempt: u32) -> Job {
+    Job { candidate: Arc::clone(candidate), task: Arc::clone(task), attempt }
 }
