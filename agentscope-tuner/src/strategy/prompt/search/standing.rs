@@ -54,7 +54,7 @@ impl Search<'_> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "bounded below by 8, above by the plan"
+        reason = "bounded below by 12, above by the plan"
     )]
     pub(in super::super) fn finale_rollouts(&self) -> u64 {
         let [own, seeds] = [self.champion(), 0].map(|one| self.rewards(&self.pool[one].candidate));
@@ -62,7 +62,7 @@ impl Search<'_> {
         let differences: Vec<f64> = own.into_iter().zip(seeds).filter_map(pair).collect();
         let lead = mean(&differences).filter(|lead| *lead > 0.0);
         let Some((lead, spread)) = lead.zip(deviation(&differences)) else { return self.planned.0 };
-        let rows = (POWER * spread / (REGRESSION * lead)).powi(2).ceil().max(8.0);
+        let rows = (POWER * spread / (REGRESSION * lead)).powi(2).ceil().max(12.0);
         self.planned.0.min(2 * rows as u64)
     }
 
