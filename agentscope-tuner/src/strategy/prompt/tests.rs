@@ -18,7 +18,7 @@ use crate::{
     candidate::{SlotPath, SlotValue},
     judge::{Judge, Reward},
     message::{Msg, Role},
-    model::{ChatRequest, Model, scripted::Scripted},
+    model::{ChatRequest, Model, Price, scripted::Scripted},
     rollout::{Allowance, Engine, ModelTable, Options, PricedModel, Setup, Store, Task},
     seed,
     strategy::{Silent, Verdict},
@@ -125,7 +125,8 @@ impl World {
 
     fn engine_of<W: Workflow>(&self) -> Engine {
         let table = self.models.iter().fold(ModelTable::default(), |table, (name, model)| {
-            table.with(*name, PricedModel::from(model.clone()))
+            let price = Some(Price { input: 1.0, output: 2.0, cached_input: None });
+            table.with(*name, PricedModel { model: model.clone(), price, max_output_tokens: Some(200) })
         });
         Engine::new(Setup {
             workflow: W::ENTRY,
@@ -191,6 +192,25 @@ async fn no_call_is_made_beyond_the_budget_whatever_it_is() {
         assert!(outcome.stopped.is_none(), "{outcome:?}");
         assert!(engine.spent().calls <= budget, "{} of {budget}", engine.spent().calls);
         assert!(outcome.winner.is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_and_dollars_are_kept_to_as_well() {
+    let budgets = [
+        Allowance { tokens: Some(60_000), ..Allowance::default() },
+        Allowance { usd: Some(crate::model::Usd::new(0.02)), ..Allowance::default() },
+    ];
+    for budget in budgets {
+        let mut world = World::new(0.3, proposer());
+        world.options.budget = budget;
+        let engine = world.engine();
+        let outcome = world.tune_with(&engine, &settings()).await.unwrap();
+        let spent = engine.spent();
+        assert!(outcome.stopped.is_none() && outcome.winner.is_some(), "{outcome:?}");
+        assert!(budget.tokens.is_none_or(|most| spent.usage.total() <= most), "{spent:?}");
+        assert!(budget.usd.is_none_or(|most| spent.usd <= most), "{spent:?}");
+        assert!(spent.calls > 20, "{spent:?}");
     }
 }
 
