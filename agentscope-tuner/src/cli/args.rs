@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Command, Parser, Subcommand, ValueEnum};
 
-use crate::config::Override;
+use crate::{config::Override, strategy::prompt::Effort};
 
 #[derive(Debug, Parser)]
 #[command(disable_help_subcommand = true, subcommand_required = false)]
@@ -101,6 +101,8 @@ pub(super) enum Verb {
     /// Train the weights of an embedded model by reinforcement learning
     #[cfg(feature = "embedded")]
     Weights(Options<WeightsOptions>),
+    /// Improve the prompts of the workflow
+    Prompt(Options<PromptOptions>),
     /// Continue a run that was stopped or killed
     Resume(Options<ResumeOptions>),
     /// Write the page of a run, and open it
@@ -119,6 +121,7 @@ impl Verb {
             Self::Select(options) => &options.common,
             #[cfg(feature = "embedded")]
             Self::Weights(options) => &options.common,
+            Self::Prompt(options) => &options.common,
             Self::Resume(options) => &options.common,
             Self::Report(options) => &options.common,
             Self::Serve(options) => &options.common,
@@ -184,6 +187,45 @@ pub(super) struct WeightsOptions {
     /// How many steps
     #[arg(long, value_name = "NUMBER")]
     pub(super) steps: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PromptOptions {
+    /// The slots to tune, separated by commas
+    #[arg(long, value_name = "SLOTS", value_delimiter = ',')]
+    pub(super) slots: Vec<String>,
+    /// The model that proposes texts
+    #[arg(long, value_name = "MODEL")]
+    pub(super) proposer: Option<String>,
+    /// How much is tried, within the budget
+    #[arg(long, value_enum, value_name = "EFFORT")]
+    pub(super) effort: Option<EffortName>,
+    /// Most rounds of proposals
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) rounds: Option<u32>,
+    /// Begin with the winner of an earlier run
+    #[arg(long, value_name = "RUN")]
+    pub(super) from: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum EffortName {
+    /// At most 300 rollouts
+    Light,
+    /// At most 1,000 rollouts
+    Medium,
+    /// At most 3,000 rollouts
+    Heavy,
+}
+
+impl From<EffortName> for Effort {
+    fn from(name: EffortName) -> Self {
+        match name {
+            EffortName::Light => Self::Light,
+            EffortName::Medium => Self::Medium,
+            EffortName::Heavy => Self::Heavy,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -13,7 +13,8 @@ use crate::{
     model::Usd,
     registry::Registry,
     rollout::{Engine, Job, Record, Store, Task},
-    tuner::{Session, dry_models, evaluation_tasks},
+    strategy::{Inputs, PromptTuning, Strategy as _},
+    tuner::{Session, dry_models, evaluation_tasks, learning_tasks},
     workflow::Spent,
 };
 
@@ -43,7 +44,15 @@ pub(super) fn check(registry: &Registry, config: &Config, common: &Common) -> Re
 
     let first = tasks.first().ok_or_else(|| usage("the dataset has no rows"))?;
     let records = dry_run(&engine, &candidates, first)?;
-    estimate(&records, tasks.len());
+    estimate("one pass", &records, tasks.len() as u64);
+    if let Some(table) = &config.file.strategy.prompt {
+        let tuning = table.tuning();
+        let [train, eval] = learning_tasks(config, limit)?;
+        tuning.check(&Inputs { train: &train, ..Inputs::measuring(&engine, &eval) })?;
+        session.with_models(models, &tuning.models())?;
+        prompt_tuning(&tuning, &records);
+    }
+    show::line("(from one dry row: tools and further turns come on top)");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -69,14 +78,23 @@ fn dry_run(engine: &Engine, candidates: &[Candidate], task: &Arc<Task>) -> Resul
     }
 }
 
-/// What one pass over all rows takes, going by one row whose answers were empty.
-fn estimate(records: &[Arc<Record>], rows: usize) {
+/// What `prompt` takes at most.
+fn prompt_tuning(tuning: &PromptTuning, records: &[Arc<Record>]) {
+    let (rollouts, questions) = (tuning.most_rollouts(), tuning.most_questions());
+    estimate(
+        &format!("prompt: at most {questions} questions to the proposer and {rollouts} rollouts"),
+        &records[..1],
+        rollouts,
+    );
+}
+
+/// What `rows` runs take, going by one row whose answers were empty.
+fn estimate(what: &str, records: &[Arc<Record>], rows: u64) {
     let mut spent = Spent::default();
     for record in records {
         spent += record.spent;
         spent += record.judge_spent;
     }
-    let rows = rows as u64;
     let calls = spent.calls * rows;
     let input = spent.usage.input_tokens * rows;
     let output = spent.usage.output_tokens * rows;
@@ -85,7 +103,6 @@ fn estimate(records: &[Arc<Record>], rows: usize) {
         None => "an unknown cost".to_owned(),
     };
     show::line(&format!(
-        "one pass: at least {calls} calls, about {input} input tokens; with answers of the greatest length {output} output tokens and {cost}"
+        "{what}: at least {calls} calls, about {input} input tokens; with answers of the greatest length {output} output tokens and {cost}"
     ));
-    show::line("(from one dry row: tools and further turns come on top)");
 }

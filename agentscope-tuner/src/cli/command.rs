@@ -7,7 +7,7 @@ use crate::{
     config::{Config, SelectTable},
     error::Result,
     registry::Registry,
-    strategy::{Evaluation, ModelSelection, Strategy, selection::Rules},
+    strategy::{Evaluation, ModelSelection, PromptTuning, Strategy, prompt::Effort, selection::Rules},
     tuner::Session,
     workflow::SlotRole,
 };
@@ -33,6 +33,13 @@ pub(super) enum Command {
         slot: Option<String>,
         steps: Option<u64>,
     },
+    Prompt {
+        slots: Vec<String>,
+        proposer: Option<String>,
+        effort: Option<Effort>,
+        rounds: Option<u32>,
+        start: Option<Candidate>,
+    },
 }
 
 impl Command {
@@ -43,6 +50,7 @@ impl Command {
             Self::Select { .. } => "select",
             #[cfg(feature = "embedded")]
             Self::Weights { .. } => "weights",
+            Self::Prompt { .. } => "prompt",
         }
     }
 
@@ -85,6 +93,25 @@ impl Command {
                 let candidate = Candidate::new("trained").with(tuning.slot.clone(), value);
                 Ok((Box::new(tuning), vec![candidate]))
             }
+            Self::Prompt { .. } => Ok((Box::new(self.tuning(config)), vec![Candidate::configured()])),
+        }
+    }
+}
+
+impl Command {
+    /// `[strategy.prompt]` with what was asked for on the command line.
+    pub(super) fn tuning(&self, config: &Config) -> PromptTuning {
+        let tuning = config.file.strategy.prompt.clone().unwrap_or_default().tuning();
+        let Self::Prompt { slots, proposer, effort, rounds, start } = self.clone() else { return tuning };
+        PromptTuning {
+            slots: if slots.is_empty() { tuning.slots } else { slots },
+            proposer: proposer.or(tuning.proposer),
+            // An effort that is asked for goes before a number of rollouts that is configured.
+            rollouts: tuning.rollouts.filter(|_| effort.is_none()),
+            effort: effort.unwrap_or(tuning.effort),
+            rounds: rounds.or(tuning.rounds),
+            start,
+            ..tuning
         }
     }
 }

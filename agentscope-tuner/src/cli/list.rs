@@ -45,7 +45,7 @@ fn as_text(registry: &Registry, config: &Config) -> String {
         });
         text += &format!("model {name}  {}:{}  {price}\n", spec.provider, spec.name);
     }
-    text += "strategies  eval, select\n";
+    text += "strategies  eval, select, prompt\n";
     text
 }
 

@@ -8,6 +8,7 @@ mod live;
 mod monitor;
 mod preview;
 mod progress;
+mod prompt;
 mod report;
 mod resume;
 mod run;
@@ -99,6 +100,7 @@ fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
             let args::WeightsOptions { slot, steps } = options.own;
             start(Command::Weights { slot, steps })
         }
+        Verb::Prompt(options) => start(prompt::command(&config, options.own)?),
         Verb::Resume(_) | Verb::Report(_) | Verb::Serve(_) => Ok(ExitCode::SUCCESS),
     }
 }

@@ -37,6 +37,8 @@ pub(super) fn ranges(file: &File, name: &str) -> Result<()> {
             .filter(|(_, zero)| *zero)
             .map(|(key, _)| format!("{key} is 0, but must be at least 1")),
     );
+    let prompt = strategy.prompt.iter().flat_map(|table| table.tuning().faults());
+    faults.extend(prompt.map(|fault| format!("strategy.prompt.{fault}")));
     for (model, spec) in models {
         faults.extend(spec.faults().into_iter().map(|fault| format!("models.{model}: {fault}")));
     }

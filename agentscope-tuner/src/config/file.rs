@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::PromptTable;
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{ModelSpec, Usd},
@@ -86,6 +87,9 @@ pub struct StrategyTable {
     #[cfg(feature = "embedded")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<super::WeightsTable>,
+    /// `[strategy.prompt]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<PromptTable>,
 }
 
 /// `[strategy.select]`: model selection.

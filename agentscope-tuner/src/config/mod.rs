@@ -7,6 +7,7 @@ mod check;
 mod file;
 mod overrides;
 mod profile;
+mod prompt;
 mod slots;
 #[cfg(feature = "embedded")]
 mod weights;
@@ -21,6 +22,7 @@ pub use file::{
     SelectTable, StrategyTable,
 };
 pub use overrides::Override;
+pub use prompt::PromptTable;
 #[cfg(feature = "embedded")]
 pub use weights::{LoraTable, OverlongTable, WarmStartTable, WeightsTable};
 

@@ -117,7 +117,8 @@ impl Binding {
     }
 }
 
-fn default_value(slot: &SlotSpec) -> Option<SlotValue> {
+/// What the attribute of a slot says.
+pub(super) fn default_value(slot: &SlotSpec) -> Option<SlotValue> {
     match slot.default {
         SlotDefault::None => None,
         SlotDefault::Prompt(text) => Some(SlotValue::Prompt(text.to_owned())),

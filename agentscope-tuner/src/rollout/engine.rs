@@ -9,7 +9,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    bind::Binding,
+    bind::{Binding, default_value},
     budget::Allowance,
     call::{Answered, Ledger},
     execute::{Bindings, RolloutLimits, Stage},
@@ -22,9 +22,10 @@ use super::{
 };
 use crate::{
     candidate::{Candidate, SlotPath, SlotValue},
+    component::Meta,
     error::{Error, ErrorKind, Result},
     judge::Jury,
-    workflow::{Spent, WorkflowEntry},
+    workflow::{SlotSpec, Spent, WorkflowEntry},
 };
 
 /// What an engine needs.
@@ -182,6 +183,31 @@ impl Engine {
         let run = Session::new(self, observe).run(jobs.into_iter()).await?;
         self.store().flush().await?;
         Ok(run)
+    }
+
+    /// The slots of the workflow, and what they hold where no candidate says otherwise.
+    pub fn workflow_slots(&self) -> Vec<(SlotPath, &'static SlotSpec, Option<SlotValue>)> {
+        let WorkflowEntry { meta, slots, .. } = self.stage.workflow;
+        let slot = |slot: &'static SlotSpec| {
+            let path = SlotPath::new(meta.name, slot.name);
+            let value = self.slots.get(&path).cloned().or_else(|| default_value(slot));
+            (path, slot, value)
+        };
+        slots.iter().map(slot).collect()
+    }
+
+    /// What the workflow is called and what its documentation says.
+    pub fn workflow(&self) -> &Meta {
+        &self.stage.workflow.meta
+    }
+
+    /// What the run may spend, in all its sessions together.
+    pub fn allowance(&self) -> Allowance {
+        *self.stage.ledger.budget().allowance()
+    }
+
+    pub(super) fn models(&self) -> &ModelTable {
+        &self.models
     }
 
     /// Says how many rollouts are to come, for whoever shows the progress.

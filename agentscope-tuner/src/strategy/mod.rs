@@ -3,6 +3,7 @@
 mod evaluation;
 mod inputs;
 mod outcome;
+pub mod prompt;
 mod scores;
 pub mod selection;
 pub mod statistics;
@@ -12,6 +13,7 @@ pub mod weights;
 pub use evaluation::Evaluation;
 pub use inputs::{Inputs, Monitor, Silent};
 pub use outcome::{Comparison, Counts, Departed, Latency, Outcome, Reason, Summary, Verdict};
+pub use prompt::PromptTuning;
 pub use selection::ModelSelection;
 #[cfg(feature = "embedded")]
 pub use weights::WeightsTuning;
@@ -28,6 +30,11 @@ pub trait Strategy: Send + Sync {
     /// Whether it needs [`Inputs::train`].
     fn learns(&self) -> bool {
         false
+    }
+
+    /// Models that it calls itself, by their names in the configuration.
+    fn models(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Proposes, asks the engine, decides.

@@ -76,6 +76,14 @@ impl<'a> Session<'a> {
         Ok(table)
     }
 
+    /// `table` with the models of these names too.
+    ///
+    /// # Errors
+    /// As [`models`](Self::models).
+    pub fn with_models(&self, table: ModelTable, names: &[String]) -> Result<ModelTable> {
+        names.iter().try_fold(table, |table, name| Ok(table.with(name.clone(), self.model(name)?)))
+    }
+
     /// An engine over `store`.
     ///
     /// # Errors

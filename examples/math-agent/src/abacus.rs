@@ -13,6 +13,11 @@ use serde_json::json;
 agentscope_tuner::scripted!("abacus-small", |_| Ok(abacus("abacus-small", 0.55)));
 agentscope_tuner::scripted!("abacus-medium", |_| Ok(abacus("abacus-medium", 0.75)));
 agentscope_tuner::scripted!("abacus-large", |_| Ok(abacus("abacus-large", 0.92)));
+agentscope_tuner::scripted!("abacus-coach", |_| Ok(Scripted::new("abacus-coach", coach)));
+
+/// Advice that makes slips rarer, and the share of them that is left.
+const ADVICE: [(&str, f64); 2] =
+    [("Read every number twice.", 0.2), ("Check the result before you answer.", 0.5)];
 
 /// A model that solves a problem with probability `skill`.
 fn abacus(name: &'static str, skill: f64) -> Scripted {
@@ -25,7 +30,10 @@ fn answer(request: &ChatRequest, name: &str, skill: f64) -> ChatResponse {
     let Some(sum) = Sum::read(&question) else {
         return ChatResponse::text("I cannot find the numbers in this problem.");
     };
-    let slips = seed::unit(0, name, [question.as_bytes()]) >= skill;
+    let system: String =
+        request.messages.iter().filter(|msg| msg.role == Role::System).map(Msg::text).collect();
+    let heeded = ADVICE.iter().filter(|(advice, _)| system.contains(advice)).map(|(_, left)| left);
+    let slips = 1.0 - seed::unit(0, name, [question.as_bytes()]) <= (1.0 - skill) * heeded.product::<f64>();
     // A slip is a misread number: what is done with it is right again.
     let sum = if slips { sum.misread() } else { sum };
     let result = said(Role::Tool).and_then(|msg| msg.tool_results().next()).map(|result| result.text());
@@ -96,4 +104,29 @@ impl std::fmt::Display for Sum {
         };
         write!(f, "{} {sign} {}", self.a, self.b)
     }
+}
+
+/// Writes prompts: shown runs in which a number was misread, it repeats the prompt with the advice that is missing first.
+fn coach(request: &ChatRequest) -> ChatResponse {
+    let asked = request.messages.iter().map(Msg::text).collect::<Vec<_>>().join("\n");
+    let prompt = asked.split("```").nth(1).unwrap_or_default().trim();
+    let missing = ADVICE.iter().find(|(advice, _)| misread(&asked) && !prompt.contains(advice));
+    let advice = missing.map_or("Be careful.", |(advice, _)| advice);
+    ChatResponse::text(format!("This may help:\n```\n{prompt}\n{advice}\n```"))
+}
+
+/// Whether in any conversation the model worked with a number that its problem does not have.
+fn misread(asked: &str) -> bool {
+    let mut problem = Vec::new();
+    asked.lines().any(|line| {
+        if let Some(user) = line.strip_prefix("- user: ") {
+            problem = numbers(user);
+        }
+        let said = line.strip_prefix("- model: I ").and_then(|said| said.split(" and get").next());
+        said.is_some_and(|said| numbers(said).iter().any(|number| !problem.contains(number)))
+    })
+}
+
+fn numbers(text: &str) -> Vec<i64> {
+    text.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect()
 }

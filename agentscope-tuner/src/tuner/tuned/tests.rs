@@ -144,8 +144,8 @@ fn a_trained_model_is_the_one_that_the_run_chose() {
     let trained = SlotValue::Model { name: "tiny".into(), sampling: Sampling::default(), version: Some(3) };
     let trained = Candidate::new("best").with(SlotPath::new("reply", "model"), trained);
     let (_runs, dir) = run(Some(settings), trained, Some("best"));
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../agentscope-tuner-policy/tests/fixtures/models/qwen2");
+    let fixture =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../agentscope-tuner-policy/tests/fixtures/models/qwen2");
     let best = dir.path().join("best");
     fs::create_dir(&best).unwrap();
     for file in fs::read_dir(fixture).unwrap().map(Result::unwrap) {

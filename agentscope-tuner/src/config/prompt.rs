@@ -1,0 +1,66 @@
+//! `[strategy.prompt]`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::strategy::prompt::{Effort, PromptTuning};
+
+/// `[strategy.prompt]`: prompt tuning. What is unset is as [`PromptTuning`] has it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct PromptTable {
+    /// The `Prompt` and `Demos` slots of the workflow to tune; all when empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slots: Vec<String>,
+    /// The model of `[models]` that proposes texts; without one only examples, merges and phrase edits are tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proposer: Option<String>,
+    /// `light`, `medium` or `heavy`: at most 300, 1,000 or 3,000 rollouts; `medium` when unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effort: Option<Effort>,
+    /// Most rounds, at least 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rounds: Option<u32>,
+    /// Most rollouts, at least 1; goes before `effort`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollouts: Option<u64>,
+    /// Proposals a round, at least 1; 1 to 4 by the size of the budget when unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parallel: Option<usize>,
+    /// Rows that a parent is run on for a reflection, at least 1; 6 when unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minibatch: Option<usize>,
+    /// Phrases to be tried in prompts; a short general list when unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phrases: Option<Vec<String>>,
+    /// Most characters of a prompt, at least 1; 12,000 when unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_length: Option<usize>,
+    /// Share of the validation rows that do not choose, above 0 to 0.5; 0.4 when unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<f64>,
+    /// Share of runs without headroom that return the seed, at least 0.5 and below 1; 0.95 when unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f64>,
+}
+
+impl PromptTable {
+    /// The strategy that it describes.
+    pub fn tuning(&self) -> PromptTuning {
+        let table = self.clone();
+        let default = PromptTuning::default();
+        PromptTuning {
+            slots: table.slots,
+            start: None,
+            proposer: table.proposer,
+            effort: table.effort.unwrap_or_default(),
+            rounds: table.rounds,
+            rollouts: table.rollouts,
+            parallel: table.parallel,
+            minibatch: table.minibatch.unwrap_or(default.minibatch),
+            phrases: table.phrases.unwrap_or(default.phrases),
+            max_length: table.max_length.unwrap_or(default.max_length),
+            holdout: table.holdout.unwrap_or(default.holdout),
+            confidence: table.confidence.unwrap_or(default.confidence),
+        }
+    }
+}

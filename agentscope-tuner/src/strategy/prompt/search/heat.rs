@@ -1,0 +1,146 @@
+//! The race of the children of a round.
+
+use std::sync::Arc;
+
+use super::{
+    super::{
+        keep::{Trial, changed},
+        lab::Halt,
+        propose::Node,
+        race::{self, Step},
+    },
+    Child, Search, job,
+};
+use crate::{
+    rollout::{Job, Task},
+    strategy::statistics::mean,
+};
+
+impl Search<'_> {
+    /// Races all children of a round at once, slice by slice.
+    pub(super) async fn race(&mut self, children: Vec<Child>) -> Result<(), Halt> {
+        let ends = race::slices(self.rows.len() * self.attempts as usize);
+        let mut open: Vec<Child> = children;
+        for (slice, end) in ends.iter().copied().enumerate() {
+            let over = self.heat(&mut open, end).await?;
+            let mut going = Vec::new();
+            for child in open {
+                let differences = self.differences(&child);
+                match race::step(&differences, slice, ends.len(), over) {
+                    Step::Go => going.push(child),
+                    step => self.settle(child, step, &differences, over),
+                }
+            }
+            open = going;
+            if over {
+                return Err(Halt::Spent);
+            }
+            if open.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the rows up to `end`. Where the budget does not suffice for all, the last ones wait no longer; returns whether it does
+    /// not suffice for any.
+    async fn heat(&mut self, open: &mut Vec<Child>, end: usize) -> Result<bool, Halt> {
+        loop {
+            match self.lab.run(self.heats(open, end)).await {
+                Ok(()) => return Ok(false),
+                Err(Halt::Spent) if open.len() < 2 => return Ok(true),
+                Err(Halt::Spent) => {
+                    let lead = |child: &Child| race::lead(&self.differences(child));
+                    let last = (0..open.len())
+                        .min_by(|one, other| lead(&open[*one]).total_cmp(&lead(&open[*other])));
+                    let child = open.remove(last.unwrap_or_default());
+                    let differences = self.differences(&child);
+                    self.settle(child, Step::Leave, &differences, true);
+                }
+                Err(halt) => return Err(halt),
+            }
+        }
+    }
+
+    /// Children and those that they are to beat, on the rows up to `end`; after the last row the first comes again.
+    fn heats(&self, open: &[Child], end: usize) -> Vec<Job> {
+        let cells = (0..self.attempts).flat_map(|attempt| self.rows.iter().map(move |task| (task, attempt)));
+        let both = |child: &Child| {
+            [Arc::clone(&child.candidate), Arc::clone(&self.pool[child.parents[0]].candidate)]
+        };
+        let candidates: Vec<_> = open.iter().flat_map(both).collect();
+        let runs = |(task, attempt)| candidates.iter().map(move |candidate| job(candidate, task, attempt));
+        cells.take(end).flat_map(runs).collect()
+    }
+
+    fn differences(&self, child: &Child) -> Vec<f64> {
+        let (own, rival) = (&child.candidate.name, &self.pool[child.parents[0]].candidate.name);
+        let pair = |task: &Arc<Task>| {
+            Some(self.lab.board.reward(own, &task.id)? - self.lab.board.reward(rival, &task.id)?)
+        };
+        self.rows.iter().filter_map(pair).collect()
+    }
+
+    /// Notes how a race ended.
+    fn settle(&mut self, child: Child, step: Step, differences: &[f64], over: bool) {
+        let Child { plot, parents, candidate } = child;
+        let rival = Arc::clone(&self.pool[parents[0]].candidate);
+        let own = self.rewards(&candidate);
+        let theirs: Vec<f64> = self
+            .rewards(&rival)
+            .into_iter()
+            .zip(&own)
+            .filter_map(|(theirs, own)| theirs.filter(|_| own.is_some()))
+            .collect();
+        let own: Vec<f64> = own.into_iter().flatten().collect();
+        let lead = 100.0 * race::lead(differences);
+        let (taken, stone) = (step == Step::Take, step == Step::Keep);
+        let what = match step {
+            Step::Take => "better than",
+            Step::Keep => "a stepping stone, no worse than",
+            _ => "not shown better than",
+        };
+        let why = if over { ", when the budget ended" } else { "" };
+        let trial = Trial {
+            name: candidate.name.clone(),
+            round: self.round,
+            proposer: self.proposers[plot.proposer].0.name(),
+            parents: parents.iter().map(|one| self.pool[*one].candidate.name.clone()).collect(),
+            changed: changed(&rival.slots, &candidate.slots),
+            rows: differences.len(),
+            reward: mean(&own),
+            parent_reward: mean(&theirs),
+            taken: taken || stone,
+            reason: format!(
+                "{what} {} on {} rows (probability {lead:.0} %){why}",
+                rival.name,
+                differences.len()
+            ),
+        };
+        self.say(&trial);
+        self.trials.push(trial);
+        self.proposers[plot.proposer].1.note(taken);
+        self.fruitless = if taken { 0 } else { self.fruitless + 1 };
+        if taken || stone {
+            self.pool.push(Node { candidate, parents, stone });
+        }
+    }
+
+    fn say(&self, trial: &Trial) {
+        let Trial { name, round, proposer, reward, parent_reward, taken, reason, .. } = trial;
+        let verdict = if *taken { "taken" } else { "left" };
+        let [own, theirs] =
+            [reward, parent_reward].map(|one| one.map_or("none".to_owned(), |one| format!("{one:.3}")));
+        let monitor = self.lab.inputs.monitor;
+        monitor.say(&format!(
+            "round {round}: {name} by {proposer}: {own} against {theirs}, {verdict}: {reason}"
+        ));
+        let best = mean(
+            &self.rewards(&self.pool[self.champion()].candidate).into_iter().flatten().collect::<Vec<_>>(),
+        );
+        let values = [("best", best), ("candidate", *reward)];
+        let values: Vec<_> =
+            values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        monitor.log(self.trials.len() as u64 + 1, &values);
+    }
+}

@@ -1,0 +1,322 @@
+//! Whole tunings over scripted models: a world of hidden rules that only feedback reveals.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate as agentscope_tuner;
+use crate::{
+    candidate::{SlotPath, SlotValue},
+    judge::{Judge, Reward},
+    message::{Msg, Role},
+    model::{ChatRequest, Model, Price, scripted::Scripted},
+    rollout::{Allowance, Engine, ModelTable, Options, PricedModel, Setup, Store, Task},
+    seed,
+    strategy::{Silent, Verdict},
+    workflow::{Demos, Prompt, Workflow},
+};
+
+const KINDS: usize = 5;
+
+/// Codes an order.
+#[agentscope_tuner::workflow]
+async fn code(
+    task: Value,
+    model: Model,
+    #[prompt("Give the code of the order.")] system: Prompt,
+) -> Result<String> {
+    let request =
+        ChatRequest::new([Msg::system(&*system), Msg::user(task["order"].as_str().unwrap_or_default())]);
+    Ok(model.chat(&request).await?.message.text())
+}
+
+/// 1 for the right code; says what is right of kinds.
+#[agentscope_tuner::judge]
+async fn right(task: &Value, response: &str) -> Reward {
+    let wanted = task["code"].as_str().unwrap_or_default();
+    let kind = task["kind"].as_str().unwrap_or_default();
+    let reward = Reward::from(response == wanted);
+    if response == wanted {
+        reward
+    } else {
+        reward.feedback(format!("Orders of {kind} have the code {wanted}."))
+    }
+}
+
+/// Without slots for texts.
+#[agentscope_tuner::workflow]
+async fn bare(task: Value, model: Model) -> Result<String> {
+    model.ask(task["order"].to_string()).await
+}
+
+/// With a slot for examples, and a prompt that has no default.
+#[agentscope_tuner::workflow]
+async fn shown(task: Value, model: Model, demos: Demos, system: Prompt) -> Result<String> {
+    model.ask(format!("{}{demos}{}", &*system, task["order"])).await
+}
+
+fn rows(split: &str, count: usize) -> Vec<Arc<Task>> {
+    let row = |row: usize| {
+        let kind = format!("kind{}", row % KINDS);
+        let order = format!("{split} order {row} of {kind}");
+        let code = format!("C{}", row % KINDS);
+        Arc::new(Task {
+            id: format!("{split}/{row}"),
+            value: json!({"order": order, "kind": kind, "code": code}),
+        })
+    };
+    (0..count).map(row).collect()
+}
+
+/// Knows the code of a kind when its prompt says it, or with probability `luck`.
+fn task_model(luck: f64) -> Model {
+    Model::new(Scripted::new("coder", move |request: &ChatRequest| {
+        let order = request.messages.last().map(Msg::text).unwrap_or_default();
+        let system: String =
+            request.messages.iter().filter(|msg| msg.role == Role::System).map(Msg::text).collect();
+        let kind = order.split_whitespace().last().unwrap_or_default().to_owned();
+        let told = system.lines().find_map(|line| {
+            line.strip_prefix(&format!("Orders of {kind} have the code "))?.strip_suffix('.')
+        });
+        let lucky = seed::unit(1, "luck", [order.as_bytes()]) < luck;
+        told.map_or_else(|| if lucky { kind.replace("kind", "C") } else { "?".to_owned() }, str::to_owned)
+    }))
+}
+
+/// Adds to the text all that feedback says.
+fn proposer() -> Model {
+    Model::new(Scripted::new("proposer", |request: &ChatRequest| {
+        let question = request.messages[0].text();
+        let text =
+            fence::fenced(question.split("\n\n## Run 1").next().unwrap_or_default()).unwrap_or_default();
+        let feedback = question.lines().filter_map(|line| line.strip_prefix("Feedback: "));
+        let mut lines: Vec<&str> = text.lines().chain(feedback).collect();
+        let mut seen = std::collections::HashSet::new();
+        lines.retain(|line| seen.insert(*line));
+        format!("Here it is:\n```\n{}\n```", lines.join("\n"))
+    }))
+}
+
+struct World {
+    directory: tempfile::TempDir,
+    models: Vec<(&'static str, Model)>,
+    options: Options,
+    rows: (usize, usize),
+}
+
+impl World {
+    fn new(luck: f64, proposer: Model) -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            models: vec![("coder", task_model(luck)), ("proposer", proposer)],
+            options: Options { seed: 3, concurrency: 8, ..Options::default() },
+            rows: (40, 50),
+        }
+    }
+
+    fn engine_of<W: Workflow>(&self) -> Engine {
+        let table = self.models.iter().fold(ModelTable::default(), |table, (name, model)| {
+            let price = Some(Price { input: 1.0, output: 2.0, cached_input: None });
+            table.with(*name, PricedModel { model: model.clone(), price, max_output_tokens: Some(200) })
+        });
+        Engine::new(Setup {
+            workflow: W::ENTRY,
+            judge: Some(right::ENTRY.into()),
+            models: table,
+            slots: BTreeMap::from([(SlotPath::new(W::ENTRY.meta.name, "model"), SlotValue::model("coder"))]),
+            options: self.options,
+            store: Store::open(self.directory.path().join("run.sqlite")).unwrap(),
+            stop: CancellationToken::new(),
+        })
+        .unwrap()
+    }
+
+    fn engine(&self) -> Engine {
+        self.engine_of::<code>()
+    }
+
+    async fn tune_with(&self, engine: &Engine, settings: &PromptTuning) -> Result<Outcome> {
+        let (train, eval) = (rows("train", self.rows.0), rows("test", self.rows.1));
+        let directory: &Path = self.directory.path();
+        settings.run(Inputs { engine, train: &train, eval: &eval, directory, monitor: &Silent }).await
+    }
+
+    async fn tune(&self, settings: &PromptTuning) -> Result<Outcome> {
+        self.tune_with(&self.engine(), settings).await
+    }
+}
+
+fn settings() -> PromptTuning {
+    PromptTuning { proposer: Some("proposer".into()), effort: Effort::Light, ..PromptTuning::default() }
+}
+
+fn timeless(mut outcome: Outcome) -> Outcome {
+    outcome.candidates.iter_mut().for_each(|summary| summary.latency = None);
+    outcome
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_feedback_says_is_learnt_and_shown_on_rows_that_chose_nobody() {
+    let world = World::new(0.1, proposer());
+    let outcome = world.tune(&settings()).await.unwrap();
+    let winner = &outcome.candidates[0];
+    assert_eq!(outcome.winner.as_deref(), Some(winner.candidate.name.as_str()), "{outcome:#?}");
+    assert!(winner.reward.unwrap().mean > 0.95, "{outcome:#?}");
+    assert_eq!(outcome.comparisons[0].verdict, Verdict::Worse);
+    assert!(outcome.headline.contains("better than the seed"), "{}", outcome.headline);
+    // What is to be used lies in a file of its own, and every proposal is noted.
+    let best = std::fs::read_to_string(world.directory.path().join("best/code.system.txt")).unwrap();
+    assert!(best.contains("Orders of kind3 have the code C3."), "{best}");
+    let trials = std::fs::read_to_string(world.directory.path().join("candidates.jsonl")).unwrap();
+    let trials: Vec<Value> = trials.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(trials.iter().any(|trial| trial["taken"] == true && trial["parents"][0] == "seed"));
+    assert!(trials.iter().all(|trial| trial["reason"].as_str().is_some_and(|reason| !reason.is_empty())));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_call_is_made_beyond_the_budget_whatever_it_is() {
+    for budget in [20, 47, 100, 250] {
+        let mut world = World::new(0.3, proposer());
+        world.options.budget = Allowance { calls: Some(budget), ..Allowance::default() };
+        let engine = world.engine();
+        let outcome = world.tune_with(&engine, &settings()).await.unwrap();
+        assert!(outcome.stopped.is_none(), "{outcome:?}");
+        assert!(engine.spent().calls <= budget, "{} of {budget}", engine.spent().calls);
+        assert!(outcome.winner.is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tokens_and_dollars_are_kept_to_as_well() {
+    let budgets = [
+        Allowance { tokens: Some(60_000), ..Allowance::default() },
+        Allowance { usd: Some(crate::model::Usd::new(0.02)), ..Allowance::default() },
+    ];
+    for budget in budgets {
+        let mut world = World::new(0.3, proposer());
+        world.options.budget = budget;
+        let engine = world.engine();
+        let outcome = world.tune_with(&engine, &settings()).await.unwrap();
+        let spent = engine.spent();
+        assert!(outcome.stopped.is_none() && outcome.winner.is_some(), "{outcome:?}");
+        assert!(budget.tokens.is_none_or(|most| spent.usage.total() <= most), "{spent:?}");
+        assert!(budget.usd.is_none_or(|most| spent.usd <= most), "{spent:?}");
+        assert!(spent.calls > 20, "{spent:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_finished_run_asked_again_gives_the_same_and_pays_nothing() {
+    let mut world = World::new(0.2, proposer());
+    let calls = Arc::new(AtomicUsize::new(0));
+    let first = world.tune(&settings()).await.unwrap();
+    let counted = Arc::clone(&calls);
+    world.models = vec![
+        (
+            "coder",
+            Model::new(Scripted::new("coder", move |_: &ChatRequest| {
+                counted.fetch_add(1, SeqCst);
+                "?".to_owned()
+            })),
+        ),
+        ("proposer", Model::new(Scripted::new("proposer", |_: &ChatRequest| "nonsense".to_owned()))),
+    ];
+    let again = world.tune(&settings()).await.unwrap();
+    assert_eq!(timeless(first), timeless(again));
+    assert_eq!(calls.load(SeqCst), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrency_changes_nothing() {
+    let mut outcomes = Vec::new();
+    for concurrency in [1, 64] {
+        let mut world = World::new(0.3, proposer());
+        world.options.concurrency = concurrency;
+        outcomes.push(timeless(world.tune(&settings()).await.unwrap()));
+    }
+    assert_eq!(outcomes[0], outcomes[1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proposer_that_answers_nonsense_costs_its_proposals_alone() {
+    for answer in ["I can't.", "```\n\n```", "```\nhalf an ans"] {
+        let nonsense = Model::new(Scripted::new("proposer", move |_: &ChatRequest| answer.to_owned()));
+        let world = World::new(0.4, nonsense);
+        let outcome = world.tune(&PromptTuning { rounds: Some(6), ..settings() }).await.unwrap();
+        assert_eq!(outcome.stopped, None);
+        assert!(outcome.winner.is_some());
+    }
+    let down = Model::new(Scripted::new("proposer", |_: &ChatRequest| {
+        Err::<String, _>(Error::new(ErrorKind::Model(crate::error::ModelFailure::Timeout), "too late"))
+    }));
+    let outcome = World::new(0.4, down).tune(&PromptTuning { rounds: Some(4), ..settings() }).await.unwrap();
+    assert_eq!(outcome.stopped, None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_proposer_phrases_and_examples_are_tried() {
+    let phrases = (0..KINDS).map(|kind| format!("Orders of kind{kind} have the code C{kind}.")).collect();
+    let settings = PromptTuning { proposer: None, phrases, effort: Effort::Medium, ..settings() };
+    let outcome = World::new(0.1, proposer()).tune(&settings).await.unwrap();
+    assert!(outcome.headline.contains("better than the seed"), "{}", outcome.headline);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_headroom_the_seed_is_returned() {
+    // Luck alone decides, and the proposer has nothing to say that the model would heed.
+    let babble = Model::new(Scripted::new("proposer", |request: &ChatRequest| {
+        format!("```\nTry harder, {}.\n```", request.messages[0].text().len())
+    }));
+    let outcome = World::new(0.5, babble).tune(&settings()).await.unwrap();
+    assert_eq!(outcome.winner.as_deref(), Some("seed"));
+    assert!(outcome.headline.contains("the seed is kept"), "{}", outcome.headline);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn constant_rewards_are_named() {
+    let world = World::new(
+        0.0,
+        Model::new(Scripted::new("proposer", |_: &ChatRequest| "```\nGo on.\n```".to_owned())),
+    );
+    let outcome =
+        world.tune(&PromptTuning { phrases: vec!["Be brief.".into()], ..settings() }).await.unwrap();
+    assert!(outcome.headline.contains("every reward is 0"), "{}", outcome.headline);
+    assert_eq!(outcome.winner.as_deref(), Some("seed"));
+}
+
+async fn refused<W: Workflow>(settings: PromptTuning) -> String {
+    let world = World::new(0.5, proposer());
+    world.tune_with(&world.engine_of::<W>(), &settings).await.unwrap_err().to_string()
+}
+
+#[tokio::test]
+async fn what_cannot_work_is_refused_with_the_remedy() {
+    let error = refused::<bare>(settings()).await;
+    assert!(error.contains("no prompt to tune") && error.contains("#[prompt"), "{error}");
+    let error = refused::<shown>(settings()).await;
+    assert!(error.contains("`shown.system` holds no text"), "{error}");
+    let error = refused::<code>(PromptTuning { slots: vec!["sytem".into()], ..settings() }).await;
+    assert!(error.contains("did you mean `system`"), "{error}");
+    let error = refused::<code>(PromptTuning { holdout: 0.9, minibatch: 0, ..settings() }).await;
+    assert!(error.contains("minibatch is 0") && error.contains("holdout is 0.9"), "{error}");
+
+    let world = World::new(0.5, proposer());
+    let (engine, all) = (world.engine(), rows("test", 20));
+    let inputs =
+        |train, eval| Inputs { engine: &engine, train, eval, directory: Path::new(""), monitor: &Silent };
+    let same = settings().run(inputs(&all[..12], &all[10..])).await.unwrap_err().to_string();
+    assert!(same.contains("learnt by heart"), "{same}");
+    let few = settings().run(inputs(&all[..12], &all[12..14])).await.unwrap_err().to_string();
+    assert!(few.contains("at least 4 validation rows"), "{few}");
+    let none = settings().run(inputs(&[], &all)).await.unwrap_err().to_string();
+    assert!(none.contains("no rows to learn from"), "{none}");
+}
