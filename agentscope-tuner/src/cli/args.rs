@@ -203,7 +203,10 @@ pub(super) struct PromptOptions {
     /// Most rounds of proposals
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) rounds: Option<u32>,
-    /// Begin with the winner of an earlier run
+    /// Learn first from what an earlier run recorded of the same texts on the rows to learn from
+    #[arg(long, value_name = "RUN")]
+    pub(super) traces: Option<PathBuf>,
+    /// Begin with the winner of an earlier run, and with what it recorded
     #[arg(long, value_name = "RUN")]
     pub(super) from: Option<PathBuf>,
 }

@@ -1,5 +1,7 @@
 //! What a verb was asked for, and the strategy that it becomes.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -39,6 +41,8 @@ pub(super) enum Command {
         effort: Option<Effort>,
         rounds: Option<u32>,
         start: Option<Candidate>,
+        #[serde(default)]
+        traces: Option<PathBuf>,
     },
 }
 
@@ -102,7 +106,9 @@ impl Command {
     /// `[strategy.prompt]` with what was asked for on the command line.
     pub(super) fn tuning(&self, config: &Config) -> PromptTuning {
         let tuning = config.file.strategy.prompt.clone().unwrap_or_default().tuning();
-        let Self::Prompt { slots, proposer, effort, rounds, start } = self.clone() else { return tuning };
+        let Self::Prompt { slots, proposer, effort, rounds, start, traces } = self.clone() else {
+            return tuning;
+        };
         PromptTuning {
             slots: if slots.is_empty() { tuning.slots } else { slots },
             proposer: proposer.or(tuning.proposer),
@@ -111,6 +117,7 @@ impl Command {
             effort: effort.unwrap_or(tuning.effort),
             rounds: rounds.or(tuning.rounds),
             start,
+            traces,
             ..tuning
         }
     }

@@ -1,4 +1,4 @@
-//! `prompt --from`: where an earlier run ended.
+//! `prompt --from` and `--traces`: what an earlier run left.
 
 use std::{fs, path::Path};
 
@@ -16,17 +16,24 @@ use crate::{
 /// # Errors
 /// [`ErrorKind::Usage`] when the run of `--from` has no winner with texts.
 pub(super) fn command(config: &Config, options: PromptOptions) -> Result<Command> {
-    let PromptOptions { slots, proposer, effort, rounds, from } = options;
+    let PromptOptions { slots, proposer, effort, rounds, traces, from } = options;
     let start = from.as_deref().map(|run| winner(config, run)).transpose()?;
-    Ok(Command::Prompt { slots, proposer, effort: effort.map(Into::into), rounds, start })
+    let traces = traces.or(from).map(|run| find(config, &run)).transpose()?;
+    // A resumed run may be started elsewhere.
+    let traces = traces.map(|dir| std::path::absolute(dir.path())).transpose()?;
+    Ok(Command::Prompt { slots, proposer, effort: effort.map(Into::into), rounds, start, traces })
+}
+
+fn find(config: &Config, run: &Path) -> Result<RunDir> {
+    match RunDir::at(run) {
+        Some(dir) => Ok(dir),
+        None => RunDir::below(&Session::runs(config), run),
+    }
 }
 
 /// The winner of an earlier run.
 fn winner(config: &Config, run: &Path) -> Result<Candidate> {
-    let dir = match RunDir::at(run) {
-        Some(dir) => dir,
-        None => RunDir::below(&Session::runs(config), run)?,
-    };
+    let dir = find(config, run)?;
     let path = dir.path().join("outcome.json");
     let shown = path.display();
     let text = fs::read_to_string(&path).map_err(|error| {

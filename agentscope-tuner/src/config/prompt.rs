@@ -51,6 +51,7 @@ impl PromptTable {
         PromptTuning {
             slots: table.slots,
             start: None,
+            traces: None,
             proposer: table.proposer,
             effort: table.effort.unwrap_or_default(),
             rounds: table.rounds,

@@ -28,9 +28,9 @@ pub(super) struct Episode {
 }
 
 impl Episode {
-    /// With its calls out of the run's store.
+    /// With its calls out of the first of `stores` that has them.
     pub(super) fn read(
-        store: &Store,
+        stores: &[&Store],
         candidate: &Arc<Candidate>,
         task: &Arc<Task>,
         record: &Arc<Record>,
@@ -38,8 +38,11 @@ impl Episode {
     ) -> Result<Self> {
         let mut calls = Vec::new();
         for call in &record.calls {
-            if let Some(stored) = store.call(&call.key)? {
-                calls.push((Arc::clone(&call.slot), stored));
+            for store in stores {
+                if let Some(stored) = store.call(&call.key)? {
+                    calls.push((Arc::clone(&call.slot), stored));
+                    break;
+                }
             }
         }
         let (task, record, candidate) = (Arc::clone(task), Arc::clone(record), Arc::clone(candidate));

@@ -10,6 +10,7 @@ use super::{
     plan::{Plan, SEED},
     playoff,
     purse::{Batch, Purse},
+    recorded,
     search::{Search, job},
 };
 use crate::{
@@ -59,7 +60,7 @@ struct Shown {
 /// Runs `settings`.
 pub(super) async fn tune(settings: &PromptTuning, inputs: Inputs<'_>) -> Result<Outcome> {
     let plan = Plan::new(settings, &inputs)?;
-    let lab = Lab {
+    let mut lab = Lab {
         inputs,
         board: Board::default(),
         purse: Purse::new(
@@ -67,8 +68,12 @@ pub(super) async fn tune(settings: &PromptTuning, inputs: Inputs<'_>) -> Result<
             Batch { rollouts: settings.most_rollouts(), questions: settings.most_questions() },
         ),
         reserve: Batch::default(),
+        recorded: None,
         records: Vec::new(),
     };
+    if let Some(directory) = &settings.traces {
+        recorded::note(&mut lab, &plan, directory)?;
+    }
     let mut search = Search::new(settings, &plan, lab);
     let mut finale = Finale { rows: Vec::new(), attempts: 1 };
     let ended = played(&mut search, &mut finale).await;

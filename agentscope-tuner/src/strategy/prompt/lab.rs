@@ -14,7 +14,7 @@ use crate::{
     error::{Error, ErrorKind, ModelFailure, Result},
     message::Msg,
     model::ChatRequest,
-    rollout::{Job, Record, Task},
+    rollout::{Job, Record, Store, Task},
     strategy::Inputs,
 };
 
@@ -42,6 +42,8 @@ pub(super) struct Lab<'a> {
     pub(super) purse: Purse,
     /// What is set aside for the end.
     pub(super) reserve: Batch,
+    /// The store of an earlier run whose rollouts are on the board too.
+    pub(super) recorded: Option<Store>,
     /// Records in the order in which they were asked for.
     pub(super) records: Vec<Arc<Record>>,
 }
@@ -135,11 +137,11 @@ impl Lab<'_> {
 
     /// The first attempts of `candidate` on `rows` that count, as a proposer model reads them.
     pub(super) fn episodes(&self, candidate: &Arc<Candidate>, rows: &[Arc<Task>]) -> Result<Vec<Episode>> {
-        let store = self.inputs.engine.store();
+        let stores: Vec<&Store> = std::iter::once(self.inputs.engine.store()).chain(&self.recorded).collect();
         let known = rows.iter().filter_map(|task| {
             let record =
                 self.board.of(&candidate.name, &task.id).iter().find(|record| record.status.counts())?;
-            Some(Episode::read(store, candidate, task, record, self.board.worth(record)))
+            Some(Episode::read(&stores, candidate, task, record, self.board.worth(record)))
         });
         known.collect()
     }

@@ -20,9 +20,12 @@ mod playoff;
 mod propose;
 mod purse;
 pub mod race;
+mod recorded;
 mod search;
 #[cfg(test)]
 mod tests;
+
+use std::path::PathBuf;
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
@@ -40,6 +43,8 @@ pub struct PromptTuning {
     pub slots: Vec<String>,
     /// Where to begin; what is configured when unset.
     pub start: Option<Candidate>,
+    /// Directory of an earlier run whose rollouts of the start, on rows to learn from, are evidence without being made again.
+    pub traces: Option<PathBuf>,
     /// The model that proposes texts, by its name in the configuration. Without one there are still worked examples, merges
     /// and phrase edits.
     pub proposer: Option<String>,
@@ -71,6 +76,7 @@ impl Default for PromptTuning {
         Self {
             slots: Vec::new(),
             start: None,
+            traces: None,
             proposer: None,
             effort: Effort::default(),
             rounds: None,

@@ -34,6 +34,11 @@ impl Purse {
         self.dearest.0 = larger(self.dearest.0, spent);
     }
 
+    /// Learns from a rollout of another run what one can use.
+    pub(super) fn expect_rollout(&mut self, spent: Spent) {
+        self.dearest.0 = larger(self.dearest.0, spent);
+    }
+
     pub(super) fn pay_question(&mut self, spent: Spent) {
         self.done.questions += 1;
         self.spent += spent;

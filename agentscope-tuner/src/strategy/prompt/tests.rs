@@ -293,6 +293,24 @@ async fn constant_rewards_are_named() {
     assert_eq!(outcome.winner.as_deref(), Some("seed"));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn recorded_runs_are_evidence_that_costs_nothing() {
+    let (before, world) = (World::new(0.2, proposer()), World::new(0.2, proposer()));
+    let train = rows("train", before.rows.0);
+    crate::strategy::Evaluation::default().run(Inputs::measuring(&before.engine(), &train)).await.unwrap();
+    let traces = Some(before.directory.path().to_owned());
+    let engine = world.engine();
+    let settings = PromptTuning { traces, rounds: Some(1), parallel: Some(1), ..settings() };
+    world.tune_with(&engine, &settings).await.unwrap();
+    let trials = std::fs::read_to_string(world.directory.path().join("candidates.jsonl")).unwrap();
+    assert!(trials.contains("Input: train order"), "{trials}");
+    let rollouts = engine.store().rollouts().unwrap();
+    assert!(!rollouts.is_empty() && rollouts.iter().all(|(_, record)| record.task_id.starts_with("test/")));
+    let nowhere = PromptTuning { traces: Some("nowhere".into()), ..settings };
+    let error = World::new(0.2, proposer()).tune(&nowhere).await.unwrap_err().to_string();
+    assert!(error.contains("no run in nowhere"), "{error}");
+}
+
 async fn refused<W: Workflow>(settings: PromptTuning) -> String {
     let world = World::new(0.5, proposer());
     world.tune_with(&world.engine_of::<W>(), &settings).await.unwrap_err().to_string()

@@ -57,6 +57,10 @@ impl Search<'_> {
         reason = "bounded below by 12, above by the plan"
     )]
     pub(in super::super) fn finale_rollouts(&self) -> u64 {
+        // Where all rows are planned for, the search has enough as well: what it would gain, a noisy judge would cost.
+        if self.planned.0 >= 2 * self.plan.held.len() as u64 {
+            return self.planned.0;
+        }
         let [own, seeds] = [self.champion(), 0].map(|one| self.rewards(&self.pool[one].candidate));
         let pair = |(own, seed): (Option<f64>, Option<f64>)| Some(own? - seed?);
         let differences: Vec<f64> = own.into_iter().zip(seeds).filter_map(pair).collect();
