@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "embedded")]
 pub(in crate::cli) use verbs::WeightsOptions;
 pub(in crate::cli) use verbs::{
-    EvalOptions, PreviewOptions, PromptOptions, ReportOptions, ResumeOptions, RunOptions, SelectOptions, ServeOptions, Which,
-    report_live,
+    EvalOptions, PreviewOptions, PromptOptions, ReportOptions, ResumeOptions, RunOptions, SelectOptions,
+    ServeOptions, Which, report_live,
 };
 
 use crate::config::Override;
