@@ -98,7 +98,9 @@ impl History {
     fn entropy(&self) -> Option<String> {
         let now = self.last.last()?.entropy?;
         let first = self.beginning(|one| one.entropy)?;
-        (now < 0.05 * first && now < 0.01).then(|| {
+        // Who has found what is right may be sure of it.
+        let pays = self.last.last()?.reward > self.beginning(|one| Some(one.reward))? + 0.05;
+        (now < 0.05 * first && now < 0.01 && !pays).then(|| {
             format!(
                 "entropy fell from {first:.3} to {now:.4}: the policy says the same whatever is asked; lower the learning rate or set entropy-coef"
             )
