@@ -9,6 +9,7 @@ use crate::{
     component::Meta,
     config::{Config, DatasetTable},
     error::Result,
+    model::Price,
     registry::Registry,
     workflow::{SlotDefault, SlotSpec},
 };
@@ -20,6 +21,13 @@ pub(super) fn list(registry: &Registry, config: &Config, format: Format) -> Resu
     }
     Ok(ExitCode::SUCCESS)
 }
+
+/// The verbs that run a strategy.
+const STRATEGIES: &[&str] = if cfg!(feature = "embedded") {
+    &["eval", "select", "prompt", "weights"]
+} else {
+    &["eval", "select", "prompt"]
+};
 
 fn as_text(registry: &Registry, config: &Config) -> String {
     let mut text = String::new();
@@ -40,12 +48,17 @@ fn as_text(registry: &Registry, config: &Config) -> String {
         text += &format!("dataset {name}  {}\n", described(table));
     }
     for (name, spec) in &config.file.models {
-        let price = spec.price.map_or("price unknown".to_owned(), |price| {
-            format!("${} in, ${} out per million tokens", price.input, price.output)
-        });
-        text += &format!("model {name}  {}:{}  {price}\n", spec.provider, spec.name);
+        let price = match spec.known_price() {
+            None => "price unknown".to_owned(),
+            Some(Price::FREE) => "free".to_owned(),
+            Some(price) => format!("${} in, ${} out per million tokens", price.input, price.output),
+        };
+        // A model of a directory may have no other name.
+        let directory = spec.path.as_ref().filter(|_| spec.name.is_empty());
+        let own = directory.map_or_else(|| spec.name.clone(), |path| path.display().to_string());
+        text += &format!("model {name}  {}:{own}  {price}\n", spec.provider);
     }
-    text += "strategies  eval, select, prompt\n";
+    text += &format!("strategies  {}\n", STRATEGIES.join(", "));
     text
 }
 
@@ -108,6 +121,6 @@ fn as_json(registry: &Registry, config: &Config) -> Value {
         "tools": tools.collect::<Vec<_>>(),
         "datasets": config.file.dataset,
         "models": config.file.models,
-        "strategies": ["eval", "select"],
+        "strategies": STRATEGIES,
     })
 }

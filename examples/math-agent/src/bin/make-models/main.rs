@@ -34,10 +34,9 @@ struct Recipe {
     habits: Habits,
 }
 
-const RECIPES: [Recipe; 3] = [
+const RECIPES: [Recipe; 2] = [
     Recipe { name: "small", width: 64, layers: 2, steps: 1000, habits: Habits { works_out: 0.15 } },
     Recipe { name: "medium", width: 96, layers: 2, steps: 2500, habits: Habits { works_out: 0.4 } },
-    Recipe { name: "large", width: 128, layers: 3, steps: 1500, habits: Habits { works_out: 0.75 } },
 ];
 
 fn main() -> Result {
