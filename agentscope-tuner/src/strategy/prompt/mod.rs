@@ -1,7 +1,7 @@
 //! Which texts are best: prompts and worked examples that are proposed, raced against their parents, and compared with the
 //! seed on rows that chose neither.
 //!
-//! A round draws parents from the per-row Pareto front, asks several [proposers](propose), and races what they propose on
+//! A round draws parents from the per-row Pareto front, asks several proposers, and races what they propose on
 //! growing slices of the validation rows. All decisions follow from the run's journal and counter-based randomness, so a
 //! run that was killed and resumed ends as an uninterrupted one.
 
