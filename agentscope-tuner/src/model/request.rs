@@ -49,7 +49,7 @@ pub struct Sampling {
     /// Share of probability mass that is kept, in (0, 1].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_p: Option<f64>,
-    /// Number of tokens that are kept, at least 1.
+    /// Number of tokens that are kept, at least 1; an embedded model takes 0 for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<u32>,
     /// Most tokens in the answer, at least 1.

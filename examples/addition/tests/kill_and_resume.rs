@@ -51,12 +51,14 @@ fn the_run(runs: &Path) -> Option<PathBuf> {
     run.join("run.sqlite").is_file().then_some(run)
 }
 
-/// Everything that must be equal: the outcome without its clock, and every file of the checkpoints.
+/// Everything that must be equal: the outcome without its clock, every file of the checkpoints, and which is the best.
 fn result(run: &Path) -> (Value, Vec<(PathBuf, Vec<u8>)>) {
     let mut outcome: Value = serde_json::from_slice(&fs::read(run.join("outcome.json")).unwrap()).unwrap();
     for candidate in outcome["candidates"].as_array_mut().unwrap() {
         candidate["latency"] = Value::Null;
     }
+    outcome["best"] = fs::read_link(run.join("best")).unwrap().to_string_lossy().into();
+    assert!(run.join("best/model.safetensors").is_file(), "`best` points nowhere");
     let mut files = Vec::new();
     collect(&run.join("checkpoints"), &mut files);
     files.sort();
@@ -66,10 +68,6 @@ fn result(run: &Path) -> (Value, Vec<(PathBuf, Vec<u8>)>) {
 
 fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
     for path in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
-        // What a killed process was about to write.
-        if path.file_name().unwrap().to_string_lossy().starts_with(".unfinished-") {
-            continue;
-        }
         if path.is_dir() { collect(&path, files) } else { files.push(path) }
     }
 }

@@ -9,10 +9,15 @@
 
 use std::{
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
-use policy::checkpoint::{Checkpoint, SaveOptions};
+use policy::{
+    checkpoint::{Checkpoint, SaveOptions},
+    device::Cpu,
+    trainer::Trainer,
+};
 
 use super::{WeightsTuning, learner::Learner, policy, state::State};
 use crate::error::{Error, ErrorKind, Result};
@@ -21,8 +26,11 @@ use crate::error::{Error, ErrorKind, Result};
 pub(super) const ADAPTER: &str = "adapter";
 /// The optimiser's state within a checkpoint.
 pub(super) const OPTIMIZER: &str = "trainer/optimizer.safetensors";
+const TRAINER: &str = "trainer";
 const STATE: &str = "trainer/state.json";
 const BEST: &str = "best";
+/// Directories whose name begins so are no checkpoints yet.
+const UNFINISHED: &str = ".unfinished-";
 
 /// The checkpoints of one run.
 #[derive(Clone, Debug)]
@@ -35,9 +43,9 @@ impl Checkpoints {
         Self { run: run.to_owned() }
     }
 
-    /// Where the checkpoint of `step` lies.
-    pub(super) fn at(&self, step: u64) -> PathBuf {
-        self.directory().join(format!("step-{step:06}"))
+    /// Where the checkpoint of this version lies.
+    pub(super) fn at(&self, version: u64) -> PathBuf {
+        self.directory().join(format!("step-{version:06}"))
     }
 
     /// The newest checkpoint and what was known then.
@@ -53,7 +61,7 @@ impl Checkpoints {
         Ok(Some((newest, state)))
     }
 
-    /// Saves the trainer and `state` under its step, and forgets all checkpoints but the best and this one.
+    /// Saves the trainer and `state` under its version, points `best` to the best one, and only then forgets the others.
     pub(super) async fn save(
         &self,
         settings: &WeightsTuning,
@@ -61,54 +69,44 @@ impl Checkpoints {
         state: &State,
     ) -> Result<()> {
         let place = self.at(state.version());
-        let directory = self.directory();
-        fs::create_dir_all(&directory).map_err(|error| io("make", &directory, error))?;
-        let unfinished = tempfile::Builder::new()
-            .prefix(".unfinished-")
-            .tempdir_in(&directory)
-            .map_err(|error| io("write to", &directory, error))?;
-        let target = unfinished.path().to_owned();
-        let base = settings.policy.directory().to_owned();
-        let lora = settings.lora.clone();
-        // Whoever loads the adapters may stand elsewhere.
-        let name = fs::canonicalize(&base).unwrap_or_else(|_| base.clone()).to_string_lossy().into_owned();
-        let weights = learner.weights().await?;
-        let write = move |trainer: &mut policy::trainer::Trainer<policy::device::Cpu>| -> policy::Result<()> {
-            Checkpoint::open(&base)?.save(&target, &weights.to_tensors()?, &SaveOptions::default())?;
-            if let (Some(config), Some(adapters)) = (&lora, trainer.lora()) {
-                config.save(adapters, target.join(ADAPTER), Some(&name))?;
-            }
-            let optimizer = target.join(OPTIMIZER);
-            fs::create_dir_all(optimizer.parent().unwrap_or(&target)).map_err(|error| {
-                policy::Error::new(policy::ErrorKind::Io, "cannot make a directory for the optimiser")
-                    .with_source(error)
-            })?;
-            trainer.optimizer().save(optimizer)
-        };
-        learner.ask("save a checkpoint (the last good one is intact)", write).await?;
-        let json = serde_json::to_vec_pretty(state)?;
-        fs::write(unfinished.path().join(STATE), json).map_err(|error| io("write", &place, error))?;
-        self.publish(unfinished, &place)?;
+        let written = |error| io("write", &place, error);
+        // A version has the same weights whenever it is saved; only what is known of it may have grown.
+        if place.is_dir() {
+            write_state(&place, state).map_err(written)?;
+        } else {
+            let directory = self.directory();
+            fs::create_dir_all(&directory).map_err(|error| io("make", &directory, error))?;
+            let unfinished =
+                tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&directory).map_err(written)?;
+            write_weights(settings, learner, unfinished.path()).await?;
+            write_state(unfinished.path(), state).map_err(written)?;
+            fs::rename(unfinished.keep(), &place).map_err(written)?;
+        }
+        self.crown(state)?;
         self.forget(state)
     }
 
-    /// Points `best` to the checkpoint of `step`.
-    pub(super) fn crown(&self, step: u64) -> Result<()> {
-        let target = self.at(step);
+    /// Points `best` to the best checkpoint, once something was measured. A process that was killed may have left it
+    /// pointing to the one before.
+    pub(super) fn crown(&self, state: &State) -> Result<()> {
+        let Some(best) = state.best() else { return Ok(()) };
+        let target = self.at(best.version);
         let relative = target.strip_prefix(&self.run).unwrap_or(&target);
         link(relative, &self.run.join(BEST)).map_err(|error| io("point `best` to", &target, error))
     }
 
-    fn publish(&self, unfinished: tempfile::TempDir, place: &Path) -> Result<()> {
-        // A step that is taken again, after an older checkpoint was removed by hand, replaces what is there.
-        if place.exists() {
-            fs::remove_dir_all(place).map_err(|error| io("replace", place, error))?;
-        }
-        fs::rename(unfinished.keep(), place).map_err(|error| io("write", place, error))
+    /// Removes what a killed process was about to write.
+    pub(super) fn sweep(&self) -> Result<()> {
+        let begun = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(UNFINISHED))
+        };
+        self.entries()
+            .filter(begun)
+            .try_for_each(|path| fs::remove_dir_all(&path).map_err(|error| io("remove", &path, error)))
     }
 
     fn forget(&self, state: &State) -> Result<()> {
-        let kept = [Some(state.version()), state.best().map(|best| best.step)]
+        let kept = [Some(state.version()), state.best().map(|best| best.version)]
             .map(|step| step.map(|step| self.at(step)));
         for old in self.all().into_iter().filter(|path| !kept.contains(&Some(path.clone()))) {
             fs::remove_dir_all(&old).map_err(|error| io("remove", &old, error))?;
@@ -118,18 +116,47 @@ impl Checkpoints {
 
     /// Oldest first.
     fn all(&self) -> Vec<PathBuf> {
-        let entries =
-            fs::read_dir(self.directory()).into_iter().flatten().flatten().map(|entry| entry.path());
         let is_checkpoint =
             |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("step-"));
-        let mut all: Vec<_> = entries.filter(is_checkpoint).collect();
+        let mut all: Vec<_> = self.entries().filter(is_checkpoint).collect();
         all.sort();
         all
+    }
+
+    fn entries(&self) -> impl Iterator<Item = PathBuf> + use<> {
+        fs::read_dir(self.directory()).into_iter().flatten().flatten().map(|entry| entry.path())
     }
 
     fn directory(&self) -> PathBuf {
         self.run.join("checkpoints")
     }
+}
+
+/// The model, its adapters and the optimiser's state.
+async fn write_weights(settings: &WeightsTuning, learner: &Learner, target: &Path) -> Result<()> {
+    let (base, target) = (settings.policy.directory().to_owned(), target.to_owned());
+    let lora = settings.lora.clone();
+    // Whoever loads the adapters may stand elsewhere.
+    let name = fs::canonicalize(&base).unwrap_or_else(|_| base.clone()).to_string_lossy().into_owned();
+    let weights = learner.weights().await?;
+    fs::create_dir_all(target.join(TRAINER)).map_err(|error| io("make", &target, error))?;
+    let write = move |trainer: &mut Trainer<Cpu>| {
+        Checkpoint::open(&base)?.save(&target, &weights.to_tensors()?, &SaveOptions::default())?;
+        if let (Some(config), Some(adapters)) = (&lora, trainer.lora()) {
+            config.save(adapters, target.join(ADAPTER), Some(&name))?;
+        }
+        trainer.optimizer().save(target.join(OPTIMIZER))
+    };
+    learner.ask("save a checkpoint (the last good one is intact)", write).await
+}
+
+/// Whole or not at all, and on the disk before its checkpoint gets a name.
+fn write_state(checkpoint: &Path, state: &State) -> std::io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(checkpoint.join(TRAINER))?;
+    file.write_all(&serde_json::to_vec_pretty(state)?)?;
+    file.as_file().sync_all()?;
+    file.persist(checkpoint.join(STATE))?;
+    Ok(())
 }
 
 #[cfg(unix)]

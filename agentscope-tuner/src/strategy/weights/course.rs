@@ -52,11 +52,13 @@ impl<'a> Course<'a> {
         let start = Start::load(settings, seed)?;
         let base = start.base().clone();
         let checkpoints = Checkpoints::of(inputs.directory);
+        checkpoints.sweep()?;
         let (resumed, state) = checkpoints.newest()?.unzip();
         let learner = Learner::start(start, resumed.as_deref()).await?;
         let held_out = HeldOut::divide(inputs.eval, settings.holdout, seed);
         let state: State = state.unwrap_or_default();
         if resumed.is_some() {
+            checkpoints.crown(&state)?;
             inputs.monitor.say(&format!("going on from step {}", state.version()));
         }
         Ok(Self { settings, inputs, held_out, checkpoints, learner, state, base })
@@ -81,7 +83,7 @@ impl<'a> Course<'a> {
             self.save().await?;
             return Ok(verdict::stopped(self.settings, error.chain(), self.state.version(), rows));
         }
-        let best = self.state.best().map_or(0, |best| best.step);
+        let best = self.state.best().map_or(0, |best| best.version);
         let confirmed = match best {
             0 => None,
             best => {
@@ -171,9 +173,9 @@ impl<'a> Course<'a> {
             let why = run.records.iter().find_map(|record| record.error.clone()).unwrap_or_default();
             return Err(Error::new(ErrorKind::Judge, format!("no held-out row could be scored: {why}")));
         };
-        self.state.measured.push(Measured { step: version, mean: reward.mean });
+        self.state.measured.push(Measured { version, mean: reward.mean });
         self.log(&[("eval/reward".to_owned(), reward.mean)])?;
-        let is_best = self.state.best().is_some_and(|best| best.step == version);
+        let is_best = self.state.best().is_some_and(|best| best.version == version);
         self.inputs.monitor.say(&format!(
             "after {version} steps: {:.3} ({:.3} to {:.3}) on {} held-out rows{}",
             reward.mean,
@@ -184,7 +186,6 @@ impl<'a> Course<'a> {
         ));
         if is_best {
             self.save().await?;
-            self.checkpoints.crown(version)?;
         } else if self.state.since_best() >= FALLING && self.state.history.rises() {
             let warning = "rewards in training rise while those of held-out rows do not: it learns the training rows by heart, or fools the judge; more rows, or an early stop (patience)";
             self.alarm(Alarm::Warn(warning.to_owned()))?;

@@ -27,8 +27,8 @@ pub(super) struct State {
 /// A measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Measured {
-    /// Version of the weights.
-    pub(super) step: u64,
+    /// Of the weights.
+    pub(super) version: u64,
     /// Mean reward.
     pub(super) mean: f64,
 }
@@ -48,13 +48,13 @@ impl State {
 
     /// Measurements since the best one.
     pub(super) fn since_best(&self) -> usize {
-        let best = self.best().map(|best| best.step);
-        self.measured.iter().rev().take_while(|measured| Some(measured.step) != best).count()
+        let best = self.best().map(|best| best.version);
+        self.measured.iter().rev().take_while(|measured| Some(measured.version) != best).count()
     }
 
     /// Whether these weights were measured.
     pub(super) fn is_measured(&self) -> bool {
-        self.measured.last().is_some_and(|last| last.step == self.version())
+        self.measured.last().is_some_and(|last| last.version == self.version())
     }
 }
 
@@ -65,9 +65,9 @@ mod tests {
     #[test]
     fn the_first_of_the_best_is_the_best() {
         let measured =
-            [(0, 0.5), (10, 0.7), (20, 0.7), (30, 0.6)].map(|(step, mean)| Measured { step, mean });
+            [(0, 0.5), (10, 0.7), (20, 0.7), (30, 0.6)].map(|(version, mean)| Measured { version, mean });
         let mut state = State { measured: measured.to_vec(), step: 30, ..State::default() };
-        assert_eq!((state.best().unwrap().step, state.since_best(), state.is_measured()), (10, 2, true));
+        assert_eq!((state.best().unwrap().version, state.since_best(), state.is_measured()), (10, 2, true));
         state.step = 31;
         assert!(!state.is_measured());
         assert_eq!(State::default().best(), None);
