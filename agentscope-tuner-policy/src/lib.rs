@@ -12,6 +12,7 @@ pub mod chat;
 pub mod checkpoint;
 pub mod config;
 pub mod constraint;
+pub mod demonstration;
 pub mod device;
 pub mod engine;
 pub mod error;

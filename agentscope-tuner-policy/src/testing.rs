@@ -20,25 +20,12 @@ pub(crate) fn numbers(count: usize, salt: u32) -> Vec<f32> {
 
 /// A tiny Llama with grouped heads.
 pub(crate) fn tiny() -> PolicyConfig {
+    let (intermediate_size, num_kv_heads) = (40, 2);
     PolicyConfig {
-        architecture: Architecture::Llama,
-        vocab_size: 67,
-        hidden_size: 24,
-        intermediate_size: 40,
-        num_layers: 2,
-        num_heads: 4,
-        num_kv_heads: 2,
-        head_dim: 6,
-        rms_norm_eps: 1e-5,
-        rope_theta: 10_000.0,
-        rope_scaling: RopeScaling::None,
+        intermediate_size,
+        num_kv_heads,
         max_position_embeddings: 256,
-        tie_word_embeddings: false,
-        qkv_bias: false,
-        output_bias: false,
-        mlp_bias: false,
-        qk_norm: false,
-        sliding_window: None,
+        ..PolicyConfig::llama(67, 24, 2, 4)
     }
 }
 

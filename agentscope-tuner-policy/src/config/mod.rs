@@ -68,6 +68,31 @@ pub struct PolicyConfig {
 }
 
 impl PolicyConfig {
+    /// A Llama of these sizes, without grouped heads, biases or tied embeddings, with a context of 2,048 tokens. The
+    /// feed-forward block is 8/3 times as wide, rounded down to a multiple of 16, as its authors have it.
+    pub fn llama(vocab_size: usize, hidden_size: usize, num_layers: usize, num_heads: usize) -> Self {
+        Self {
+            architecture: Architecture::Llama,
+            vocab_size,
+            hidden_size,
+            intermediate_size: 8 * hidden_size / 3 / 16 * 16,
+            num_layers,
+            num_heads,
+            num_kv_heads: num_heads,
+            head_dim: hidden_size / num_heads,
+            rms_norm_eps: 1e-5,
+            rope_theta: 10_000.0,
+            rope_scaling: RopeScaling::None,
+            max_position_embeddings: 2048,
+            tie_word_embeddings: false,
+            qkv_bias: false,
+            output_bias: false,
+            mlp_bias: false,
+            qk_norm: false,
+            sliding_window: None,
+        }
+    }
+
     /// Width of all query heads together.
     pub fn query_width(&self) -> usize {
         self.num_heads * self.head_dim

@@ -3,6 +3,7 @@
 mod decoder;
 mod rule;
 mod special;
+mod spelled;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
@@ -14,6 +15,7 @@ use tokenizers::{AddedToken, Tokenizer as Backend};
 pub use self::{
     decoder::Decoder,
     special::{SpecialToken, SpecialTokens},
+    spelled::SpelledVocabulary,
 };
 use self::{rule::Rule, vocabulary::Vocabulary};
 use crate::error::{Error, ErrorKind, Result};

@@ -8,8 +8,9 @@ use agentscope_tuner::seed;
 use agentscope_tuner_policy::{
     Params, PolicyConfig,
     checkpoint::{Checkpoint, Dtype, SaveOptions},
-    config::{Architecture, GenerationConfig, RopeScaling},
+    config::GenerationConfig,
     device::Cpu,
+    tokenizer::SpelledVocabulary,
 };
 use serde_json::{Value, json};
 
@@ -20,8 +21,12 @@ const SEED: u64 = 7;
 const TEST_ROWS: usize = 400;
 /// Rows that are also given as examples.
 const EXAMPLES: usize = 4000;
-/// Ids 0 to 4. What an engine reads as a tool call is one token each.
-const SPECIAL: [&str; 5] = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<tool_call>", "</tool_call>"];
+/// Ids of the special tokens.
+const PAD: u32 = 0;
+const END: u32 = 2;
+const SPECIAL: [&str; 3] = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
+/// What an engine reads as a tool call is one token each.
+const TAGS: [&str; 2] = ["<tool_call>", "</tool_call>"];
 const CHARACTERS: &str = "0123456789+=abdegmnorstu{}\":, \n";
 /// The role is one letter, tools are not described: the model learns them by heart.
 const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.role[0] }}{{ m.content }}\
@@ -76,49 +81,14 @@ fn write(path: &Path, rows: impl Iterator<Item = Value>) -> Result {
 
 /// A Llama of 0.2 million parameters over single characters.
 fn model(directory: &Path) -> Result {
-    let config = PolicyConfig {
-        architecture: Architecture::Llama,
-        vocab_size: SPECIAL.len() + CHARACTERS.chars().count(),
-        hidden_size: 96,
-        intermediate_size: 256,
-        num_layers: 2,
-        num_heads: 4,
-        num_kv_heads: 4,
-        head_dim: 24,
-        rms_norm_eps: 1e-5,
-        rope_theta: 10_000.0,
-        rope_scaling: RopeScaling::None,
-        max_position_embeddings: 128,
-        tie_word_embeddings: false,
-        qkv_bias: false,
-        output_bias: false,
-        mlp_bias: false,
-        qk_norm: false,
-        sliding_window: None,
-    };
+    let tags = SPECIAL.iter().chain(&TAGS).map(|text| (*text).to_owned());
+    let tokens: Vec<String> = tags.chain(CHARACTERS.chars().map(String::from)).collect();
+    let config = PolicyConfig { max_position_embeddings: 128, ..PolicyConfig::llama(tokens.len(), 96, 2, 4) };
     let generation =
-        GenerationConfig { eos_token_ids: vec![2], pad_token_id: Some(0), ..GenerationConfig::default() };
+        GenerationConfig { eos_token_ids: vec![END], pad_token_id: Some(PAD), ..GenerationConfig::default() };
     let tensors = Params::init(&Cpu::default(), &config, 0.08, SEED)?.to_tensors()?;
     let options = SaveOptions { dtype: Dtype::Bf16, ..SaveOptions::default() };
     Checkpoint::new(config, generation).save(directory, &tensors, &options)?;
-    fs::write(directory.join("tokenizer.json"), format!("{:#}\n", tokenizer()))?;
-    let settings = json!({ "tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>" });
-    fs::write(directory.join("tokenizer_config.json"), format!("{settings:#}\n"))?;
+    SpelledVocabulary { tokens, special: SPECIAL.len(), eos: END, pad: PAD }.save(directory)?;
     Ok(fs::write(directory.join("chat_template.jinja"), TEMPLATE)?)
-}
-
-fn tokenizer() -> Value {
-    let special = SPECIAL.iter().enumerate().map(|(id, text)| {
-        json!({ "id": id, "content": text, "special": id < 3, "normalized": false, "lstrip": false, "rstrip": false, "single_word": false })
-    });
-    let characters = CHARACTERS.chars().map(String::from);
-    let all = SPECIAL.iter().map(|text| (*text).to_owned()).chain(characters);
-    let vocabulary: serde_json::Map<String, Value> =
-        all.enumerate().map(|(id, text)| (text, id.into())).collect();
-    json!({
-        "version": "1.0",
-        "added_tokens": special.collect::<Vec<_>>(),
-        "decoder": { "type": "Fuse" },
-        "model": { "type": "BPE", "vocab": vocabulary, "merges": [] },
-    })
 }

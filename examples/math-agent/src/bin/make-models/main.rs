@@ -7,14 +7,17 @@
 mod dialogue;
 mod lexicon;
 
-use std::{error::Error, path::Path};
+use std::{error::Error, fs, path::Path};
 
 use agentscope_tuner_policy::{
     Params, PolicyConfig,
+    chat::ChatTemplate,
     checkpoint::{Checkpoint, Dtype, SaveOptions},
-    config::{Architecture, GenerationConfig, RopeScaling},
+    config::GenerationConfig,
+    demonstration::Demonstrations,
     device::Cpu,
     optimizer::Schedule,
+    tokenizer::Tokenizer,
     trainer::{Trainer, TrainerSettings},
 };
 use dialogue::{Dialogue, Habits};
@@ -51,9 +54,17 @@ fn main() -> Result {
 }
 
 fn make(recipe: &Recipe, directory: &Path) -> Result {
-    let config = config(recipe);
-    lexicon::write(directory)?;
-    let speaker = lexicon::Speaker::open(directory, config.vocab_size)?;
+    let vocabulary = lexicon::vocabulary();
+    let size = vocabulary.tokens.len();
+    let shape = PolicyConfig::llama(size, recipe.width, recipe.layers, recipe.width / 32);
+    let config = PolicyConfig { max_position_embeddings: 512, ..shape };
+    fs::create_dir_all(directory)?;
+    vocabulary.save(directory)?;
+    fs::write(directory.join("chat_template.jinja"), lexicon::TEMPLATE)?;
+    let tokenizer = Tokenizer::open(directory, config.vocab_size)?;
+    let template = ChatTemplate::open(directory, &tokenizer)?;
+    let demonstrations =
+        Demonstrations { template: &template, tokenizer: &tokenizer, stop_tokens: &[lexicon::END] };
     let params = Params::init(&Cpu::default(), &config, 0.05, SEED)?;
     let mut trainer = Trainer::new(config.clone(), params, None, TrainerSettings::default())?;
     let schedule = Schedule {
@@ -68,7 +79,7 @@ fn make(recipe: &Recipe, directory: &Path) -> Result {
             (step * BATCH..(step + 1) * BATCH).map(|number| Dialogue::write(SEED, number, recipe.habits));
         let mut rows = Vec::new();
         for dialogue in dialogues {
-            rows.extend(speaker.rows(&dialogue.messages)?);
+            rows.extend(demonstrations.rows(&dialogue.messages, None)?);
         }
         let report = trainer.learn_supervised(&rows, 1 << 14, schedule.at(step + 1))?;
         if (step + 1) % 100 == 0 {
@@ -83,29 +94,6 @@ fn make(recipe: &Recipe, directory: &Path) -> Result {
     let options = SaveOptions { dtype: Dtype::Bf16, ..SaveOptions::default() };
     Checkpoint::new(config, generation).save(directory, &trainer.params().to_tensors()?, &options)?;
     Ok(())
-}
-
-fn config(recipe: &Recipe) -> PolicyConfig {
-    PolicyConfig {
-        architecture: Architecture::Llama,
-        vocab_size: lexicon::size(),
-        hidden_size: recipe.width,
-        intermediate_size: 8 * recipe.width / 3 / 16 * 16,
-        num_layers: recipe.layers,
-        num_heads: recipe.width / 32,
-        num_kv_heads: recipe.width / 32,
-        head_dim: 32,
-        rms_norm_eps: 1e-5,
-        rope_theta: 10_000.0,
-        rope_scaling: RopeScaling::None,
-        max_position_embeddings: 512,
-        tie_word_embeddings: false,
-        qkv_bias: false,
-        output_bias: false,
-        mlp_bias: false,
-        qk_norm: false,
-        sliding_window: None,
-    }
 }
 
 #[expect(clippy::print_stderr, reason = "a program that says how far it is")]
