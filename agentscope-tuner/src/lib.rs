@@ -156,4 +156,7 @@ pub use agentscope_tuner_macros::tool;
 /// The options are `name = "…"` and `crate = path`, as those of a [`judge`](macro@judge).
 #[doc(inline)]
 pub use agentscope_tuner_macros::workflow;
+/// The language model that this program owns, for whoever trains or serves one without a workflow.
+#[cfg(feature = "embedded")]
+pub use agentscope_tuner_policy as policy;
 pub use error::{Error, ErrorKind, Result};

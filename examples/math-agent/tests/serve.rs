@@ -3,32 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{
-    fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::TcpStream,
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use std::{fs, path::Path, process::Command};
 
 use tempfile::TempDir;
+use test_support::Listening;
 
 const KEY: &str = "a-long-bearer-token";
-
-struct Server {
-    process: Child,
-    /// `host:port`.
-    address: String,
-    /// Under which the model is served: that of its directory.
-    name: String,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        _ = self.process.kill();
-        _ = self.process.wait();
-    }
-}
 
 /// A tiny random checkpoint, made by transformers, with room for 2,000 tokens.
 fn model() -> TempDir {
@@ -53,39 +33,18 @@ fn serve(model: &Path, more: &[&str]) -> Command {
     command
 }
 
-fn start() -> Server {
-    let model = model();
-    let mut command = serve(model.path(), &["--listen", "127.0.0.1:0", "--token-env", "MY_TOKEN"]);
-    let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-    let line =
-        lines.map(Result::unwrap).find_map(|line| line.strip_prefix("listening at ").map(str::to_owned));
-    let address = line.unwrap().trim_start_matches("http://").trim_end_matches("/v1").to_owned();
-    let name = model.path().file_name().unwrap().to_string_lossy().into_owned();
-    Server { process, address, name }
-}
-
-fn get(address: &str, path: &str, key: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let head = format!(
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n"
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut response = String::new();
-    stream.read_to_string(&mut response).unwrap();
-    response
-}
-
 #[test]
 fn a_model_directory_is_served_to_those_who_have_the_token() {
-    let server = start();
-    let models = get(&server.address, "/v1/models", KEY);
-    assert!(
-        models.starts_with("HTTP/1.1 200") && models.contains(&format!("\"id\":\"{}\"", server.name)),
-        "{models}"
-    );
-    assert!(get(&server.address, "/v1/models", "guessed").starts_with("HTTP/1.1 401"));
-    assert!(get(&server.address, "/health", "").starts_with("HTTP/1.1 200"));
+    let model = model();
+    let mut command = serve(model.path(), &["--listen", "127.0.0.1:0", "--token-env", "MY_TOKEN"]);
+    let server = Listening::start(&mut command);
+    let models = |key: &str| server.get("/v1/models", &[("Authorization", &format!("Bearer {key}"))]);
+    // A model is served under the name of its directory.
+    let name = model.path().file_name().unwrap().to_string_lossy();
+    let shown = models(KEY);
+    assert!(shown.starts_with("HTTP/1.1 200") && shown.contains(&format!("\"id\":\"{name}\"")), "{shown}");
+    assert!(models("guessed").starts_with("HTTP/1.1 401"));
+    assert!(server.get("/health", &[]).starts_with("HTTP/1.1 200"));
     if let Ok(python) = std::env::var("OPENAI_PYTHON") {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/openai_client.py");
         let url = format!("http://{}/v1", server.address);

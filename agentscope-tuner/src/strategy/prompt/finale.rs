@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     PromptTuning,
     board::Board,
-    keep::{self, Trial},
+    conclusion::conclude,
     lab::{Halt, Lab},
     plan::{Plan, SEED},
     playoff,
@@ -14,14 +14,9 @@ use super::{
     search::{Search, job},
 };
 use crate::{
-    candidate::Candidate,
-    error::{Error, Result},
-    rollout::{Record, Task},
-    strategy::{
-        Comparison, Inputs, Outcome, Verdict,
-        scores::Scores,
-        statistics::{Estimate, Unit, detectable_effect, deviation, difference, estimate, superiority_p},
-    },
+    error::Result,
+    rollout::Task,
+    strategy::{Inputs, Outcome},
 };
 
 /// Rows that tell what a rollout costs, before anything is planned with it.
@@ -45,16 +40,6 @@ const MOST_ATTEMPTS: u64 = 8;
 struct Finale {
     rows: Vec<Arc<Task>>,
     attempts: u32,
-}
-
-/// What the finale showed.
-#[derive(Clone, Debug)]
-struct Shown {
-    difference: Option<Estimate>,
-    /// One-sided: that it is not better.
-    p: f64,
-    detectable: Option<f64>,
-    better: bool,
 }
 
 /// Runs `settings`.
@@ -84,7 +69,7 @@ pub(super) async fn tune(settings: &PromptTuning, inputs: Inputs<'_>) -> Result<
         Err(Halt::Stopped(error)) => ("it was stopped", Some(error)),
         Err(Halt::Failed(error)) => return Err(error),
     };
-    conclude(&search, &finale, why, stopped)
+    conclude(&search, &finale.rows, why, stopped)
 }
 
 /// The seed, the search and the finale; says why the search ended.
@@ -171,133 +156,4 @@ impl Finale {
     fn rollouts(&self) -> u64 {
         2 * self.rows.len() as u64 * u64::from(self.attempts)
     }
-}
-
-/// From an ended search to its outcome.
-fn conclude(search: &Search<'_>, finale: &Finale, why: &str, stopped: Option<Error>) -> Result<Outcome> {
-    let Search { settings, plan, lab, .. } = search;
-    let champion = search.champion();
-    let best = &search.pool[champion].candidate;
-    let shown = (champion != 0).then(|| compared(search, finale, best));
-    let wins = shown.as_ref().is_some_and(|shown| shown.better);
-    let complete = stopped.is_none();
-    let returned = if wins { best } else { &plan.seed };
-    let confirmed =
-        estimate(&rewards(&lab.board, returned, &finale.rows), settings.confidence, lab.inputs.engine.seed());
-    let headline = match complete {
-        false => "no verdict: the run is not complete".to_owned(),
-        true => headline(search, best, shown.as_ref(), confirmed, why),
-    };
-    let pooled: Vec<Arc<Candidate>> = ranked(search, returned);
-    let chosen: Vec<Arc<Record>> =
-        lab.records.iter().filter(|record| is_of(&search.rows, record)).cloned().collect();
-    let scores = Scores::new(&pooled, &chosen, lab.inputs.engine.seed());
-    if complete && !lab.inputs.directory.as_os_str().is_empty() {
-        keep::best(lab.inputs.directory, returned)?;
-    }
-    Ok(Outcome {
-        strategy: "prompt".to_owned(),
-        candidates: scores.summaries(),
-        comparisons: shown.map(|shown| comparison(shown, best)).into_iter().collect(),
-        winner: complete.then(|| returned.name.clone()),
-        front: Vec::new(),
-        confirmed: confirmed.filter(|_| complete),
-        confidence: settings.confidence,
-        headline,
-        rows: search.rows.len() + finale.rows.len(),
-        stopped: stopped.map(|error| error.chain()),
-    })
-}
-
-/// The returned one, then the others by their mean.
-fn ranked(search: &Search<'_>, returned: &Arc<Candidate>) -> Vec<Arc<Candidate>> {
-    let mut all: Vec<Arc<Candidate>> = search.pool.iter().map(|node| Arc::clone(&node.candidate)).collect();
-    all.sort_by(|one, other| search.mean(other).total_cmp(&search.mean(one)));
-    all.sort_by_key(|one| one.name != returned.name);
-    all
-}
-
-/// The winner against the seed, on the rows that chose neither.
-fn compared(search: &Search<'_>, finale: &Finale, best: &Candidate) -> Shown {
-    let board = &search.lab.board;
-    let pair = |task: &Arc<Task>| Some(board.reward(&best.name, &task.id)? - board.reward(SEED, &task.id)?);
-    let differences: Vec<f64> = finale.rows.iter().filter_map(pair).collect();
-    let units: Vec<Unit> = differences.iter().copied().map(Unit::from).collect();
-    let (confidence, seed) = (search.settings.confidence, search.lab.inputs.engine.seed());
-    let p = superiority_p(&differences, seed);
-    let spread = deviation(&differences);
-    Shown {
-        difference: difference(&differences, &units, confidence, seed),
-        p,
-        detectable: spread
-            .and_then(|spread| detectable_effect(spread, differences.len(), 2.0 * (1.0 - confidence))),
-        better: p <= 1.0 - confidence,
-    }
-}
-
-fn comparison(shown: Shown, best: &Candidate) -> Comparison {
-    let Shown { difference, p, detectable, better } = shown;
-    let negative = |one: Estimate| Estimate { mean: -one.mean, low: -one.high, high: -one.low, n: one.n };
-    let (leader, candidate) = if better { (best.name.as_str(), SEED) } else { (SEED, best.name.as_str()) };
-    Comparison {
-        candidate: candidate.to_owned(),
-        leader: leader.to_owned(),
-        difference: if better { difference } else { difference.map(negative) },
-        p,
-        adjusted: p,
-        detectable: detectable.filter(|effect| *effect > 0.0),
-        verdict: match (better, difference) {
-            (_, None) => Verdict::NotEnoughData,
-            (true, _) => Verdict::Worse,
-            (false, _) => Verdict::NotShown,
-        },
-    }
-}
-
-fn headline(
-    search: &Search<'_>,
-    best: &Candidate,
-    shown: Option<&Shown>,
-    confirmed: Option<Estimate>,
-    why: &str,
-) -> String {
-    let tried = search.trials.iter().filter(|trial: &&Trial| trial.rows > 0).count();
-    let mut text = match shown.and_then(|shown| Some((shown, shown.difference?))) {
-        _ if search.is_constant() => {
-            let reward = search.lab.board.range().map_or("none".to_owned(), |(low, _)| low.to_string());
-            let error = search.lab.board.first_error().map(|error| format!(" (first failure: {error})"));
-            format!(
-                "every reward is {reward}, so the seed is kept: choose harder rows, or a judge that tells answers apart{}",
-                error.unwrap_or_default()
-            )
-        }
-        None if shown.is_some() => format!(
-            "the seed is kept: {} leads on the validation rows, but nothing was left to compare it on rows that chose neither",
-            best.name
-        ),
-        None => format!("the seed is kept: none of {tried} candidates was better on the validation rows"),
-        Some((shown, by)) if shown.better => format!(
-            "{} is better than the seed by {:.3} ({:.3} to {:.3}) on {} rows that chose neither",
-            best.name, by.mean, by.low, by.high, by.n
-        ),
-        Some((_, by)) => format!(
-            "the seed is kept: {} can't be told apart from it on {} rows that chose neither ({:+.3}, {:+.3} to {:+.3})",
-            best.name, by.n, by.mean, by.low, by.high
-        ),
-    };
-    if let Some(Estimate { mean, low, high, .. }) =
-        confirmed.filter(|_| shown.is_some_and(|shown| shown.better))
-    {
-        text += &format!(", where it has {mean:.3} ({low:.3} to {high:.3})");
-    }
-    text + &format!("; {tried} candidates were tried, and {why}")
-}
-
-/// Rewards of a candidate on the rows of the finale.
-fn rewards(board: &Board, candidate: &Candidate, rows: &[Arc<Task>]) -> Vec<f64> {
-    rows.iter().filter_map(|task| board.reward(&candidate.name, &task.id)).collect()
-}
-
-fn is_of(rows: &[Arc<Task>], record: &Record) -> bool {
-    rows.iter().any(|task| task.id == record.task_id)
 }

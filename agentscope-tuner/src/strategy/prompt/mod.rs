@@ -7,6 +7,7 @@
 
 mod bandit;
 mod board;
+mod conclusion;
 mod dice;
 mod episode;
 pub mod fence;

@@ -25,7 +25,7 @@ mod step;
 mod verdict;
 mod warm_start;
 
-pub use agentscope_tuner_policy as policy;
+use agentscope_tuner_policy as policy;
 use futures_util::future::BoxFuture;
 pub use settings::{Objective, Truncated, WarmStart, WeightsTuning};
 

@@ -4,14 +4,14 @@
 
 use std::{fs, io::Write as _, path::Path};
 
-use agentscope_tuner::seed;
-use agentscope_tuner_policy::{
+use agentscope_tuner::policy::{
     Params, PolicyConfig,
     checkpoint::{Checkpoint, Dtype, SaveOptions},
     config::GenerationConfig,
     device::Cpu,
     tokenizer::SpelledVocabulary,
 };
+use agentscope_tuner::seed;
 use serde_json::{Value, json};
 
 type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;

@@ -1,6 +1,6 @@
 //! The words of the models: a tokenizer in which common words are one token each, and everything else is spelled.
 
-use agentscope_tuner_policy::tokenizer::SpelledVocabulary;
+use agentscope_tuner::policy::tokenizer::SpelledVocabulary;
 
 /// Ids of the special tokens below.
 pub(super) const PAD: u32 = 0;

@@ -9,7 +9,7 @@ mod lexicon;
 
 use std::{error::Error, fs, path::Path};
 
-use agentscope_tuner_policy::{
+use agentscope_tuner::policy::{
     Params, PolicyConfig,
     chat::ChatTemplate,
     checkpoint::{Checkpoint, Dtype, SaveOptions},
@@ -69,7 +69,7 @@ fn make(recipe: &Recipe, directory: &Path) -> Result {
     let mut trainer = Trainer::new(config.clone(), params, None, TrainerSettings::default())?;
     let schedule = Schedule {
         warmup_steps: 50,
-        decay: agentscope_tuner_policy::optimizer::Decay::Cosine,
+        decay: agentscope_tuner::policy::optimizer::Decay::Cosine,
         total_steps: recipe.steps,
         floor: 0.05,
         ..Schedule::constant(3e-3)
