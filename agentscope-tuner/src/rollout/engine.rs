@@ -201,6 +201,12 @@ impl Engine {
         &self.stage.workflow.meta
     }
 
+    /// Whether a judge compares the responses to a task: then all rollouts of one row, as far as they follow one another in a list
+    /// of jobs, are judged together, and their rewards say nothing about other lists.
+    pub fn compares(&self) -> bool {
+        self.stage.judge.as_ref().is_some_and(Jury::compares)
+    }
+
     /// What the run may spend, in all its sessions together.
     pub fn allowance(&self) -> Allowance {
         *self.stage.ledger.budget().allowance()

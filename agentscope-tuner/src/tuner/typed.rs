@@ -9,7 +9,7 @@ use crate::{
     candidate::{SlotPath, SlotValue},
     dataset::Dataset,
     error::{Error, ErrorKind, Result},
-    judge::{Judge, Jury},
+    judge::{IsResponseOf, Judge, Jury},
     model::Model,
     rollout::{Engine, ModelTable, Options, PricedModel, Setup, Store},
     strategy::{Inputs, Monitor, Outcome, Silent, Strategy},
@@ -65,7 +65,11 @@ pub struct Tuner {
 
 impl Tuner {
     /// Tunes `W`, judged by `J`. That they fit is checked by the compiler.
-    pub fn new<W: Workflow, J: Judge<Task = W::Task, Response = W::Response>>() -> Self {
+    pub fn new<W, J>() -> Self
+    where
+        W: Workflow<Response: IsResponseOf<J::Response>>,
+        J: Judge<Task = W::Task>,
+    {
         Self { judge: Some(J::ENTRY.into()), ..Self::unjudged::<W>() }
     }
 

@@ -3,6 +3,7 @@
 mod context;
 mod entry;
 mod from_context;
+mod group;
 mod meter;
 mod output;
 mod slot;
@@ -10,6 +11,7 @@ mod slot;
 pub use context::{Context, ContextBuilder};
 pub use entry::{Erased, Produced, TypeInfo, Workflow, WorkflowEntry, read, unerase};
 pub use from_context::{Demo, Demos, FromContext, Prompt};
+pub use group::Group;
 pub use meter::{Meter, Spent};
 pub use output::{WorkflowOutput, WorkflowReturn, WorkflowValue};
 pub use slot::{Bound, SlotDefault, SlotRole, SlotSpec};
