@@ -25,7 +25,7 @@ use crate::{
     component::Meta,
     error::{Error, ErrorKind, Result},
     judge::Jury,
-    workflow::{SlotSpec, Spent, WorkflowEntry},
+    workflow::{Access, SlotSpec, Spent, WorkflowEntry},
 };
 
 /// What an engine needs.
@@ -100,7 +100,7 @@ impl Engine {
         let journal = Mutex::new(done.map(|(key, record)| (key, Arc::new(record))).collect());
         let ledger = Arc::new(Ledger::open(store, options.budget, stop.clone())?);
         let Options { seed, concurrency, limits, .. } = options;
-        let stage = Arc::new(Stage { workflow, judge, seed, limits, ledger });
+        let stage = Arc::new(Stage { workflow, judge, seed, limits, ledger, access: None });
         Ok(Self {
             stage,
             models,
@@ -110,6 +110,13 @@ impl Engine {
             tracker: Tracker::default(),
             journal,
         })
+    }
+
+    /// The same engine, whose workflows can open endpoints to their models.
+    #[must_use]
+    pub fn with_access(mut self, access: Arc<dyn Access>) -> Self {
+        self.stage = Arc::new(Stage { access: Some(access), ..(*self.stage).clone() });
+        self
     }
 
     /// How far the run is.

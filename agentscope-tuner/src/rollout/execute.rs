@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
@@ -20,7 +21,7 @@ use crate::{
     error::{Error, ErrorKind, Limit, Result},
     judge::{Judged, Jury, JuryMember, Reward},
     seed,
-    workflow::{Context, ContextBuilder, Erased, Produced, Spent, WorkflowEntry},
+    workflow::{Access, Context, ContextBuilder, Erased, Produced, Spent, WorkflowEntry},
 };
 
 /// The slots of both components under one candidate.
@@ -32,13 +33,15 @@ pub(super) struct Bindings {
 }
 
 /// What all rollouts of a run share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Stage {
     pub(super) workflow: WorkflowEntry,
     pub(super) judge: Option<Jury>,
     pub(super) seed: u64,
     pub(super) limits: RolloutLimits,
     pub(super) ledger: Arc<Ledger>,
+    /// Opens endpoints to models.
+    pub(super) access: Option<Arc<dyn Access>>,
 }
 
 /// What one rollout may use.
@@ -92,9 +95,13 @@ impl Rollout<'_> {
     async fn run(&self) -> Result<Record> {
         let scope = self.scope(self.stage.limits.allowance);
         let task = (self.stage.workflow.parse)(&self.job.task.value)?;
-        let context = self.context(&self.bindings.workflow, &scope).build();
+        let over = CancellationToken::new();
+        let context = self.context(&self.bindings.workflow, &scope, &over).build();
+        // However the workflow ends, no client can call its models any more: not while it is judged either.
+        let open = over.drop_guard();
         let started = Instant::now();
         let ended = self.workflow(Arc::clone(&task), context, &scope).await?;
+        drop(open);
         let worked = started.elapsed().saturating_sub(scope.waited());
 
         let mut record = self.record(&scope, worked);
@@ -155,11 +162,13 @@ impl Rollout<'_> {
             return Ok(());
         };
         let scope = self.scope(Allowance::default());
+        let over = CancellationToken::new();
+        let _open = over.clone().drop_guard();
         let members = judge.members().iter().zip(&self.bindings.judges).map(|(member, binding)| {
             // A judge sees what the workflow used; its own calls are counted apart.
             let meter = Arc::clone(workflow_scope.meter());
             let worked = Duration::from_secs_f64(record.seconds);
-            let context = self.context(binding, &scope).meter(meter).worked(worked).build();
+            let context = self.context(binding, &scope, &over).meter(meter).worked(worked).build();
             run_member(member, self.judged(member, &task, &produced), context)
         });
         let rewards = pin!(try_join_all(members));
@@ -224,12 +233,16 @@ impl Rollout<'_> {
         Scope::new(self.job.attempt, self.seed, Budget::new(Owner::Rollout, allowance, Spent::default()))
     }
 
-    fn context(&self, binding: &Binding, scope: &Arc<Scope>) -> ContextBuilder {
+    fn context(&self, binding: &Binding, scope: &Arc<Scope>, over: &CancellationToken) -> ContextBuilder {
         let context = Context::builder(self.job.task.id.as_str())
             .attempt(self.job.attempt)
             .seed(scope.seed())
             .meter(Arc::clone(scope.meter()))
             .span(self.span.clone());
+        let context = match &self.stage.access {
+            Some(access) => context.access(Arc::clone(access), over.clone()),
+            None => context,
+        };
         binding.fill(context, scope, &self.stage.ledger)
     }
 

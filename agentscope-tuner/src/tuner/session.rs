@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,6 +13,7 @@ use crate::{
     candidate::{Candidate, SlotPath, SlotValue},
     config::Config,
     error::{Error, ErrorKind, Result},
+    gateway::RunGateway,
     judge::{Jury, configured::Judges},
     registry::Registry,
     rollout::{Allowance, Engine, ModelTable, Options, PricedModel, RolloutLimits, Setup, Store},
@@ -89,7 +91,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// As [`Engine::new`].
     pub fn engine(&self, models: ModelTable, store: Store, stop: CancellationToken) -> Result<Engine> {
-        Engine::new(Setup {
+        let engine = Engine::new(Setup {
             workflow: *self.workflow,
             judge: self.judge.clone(),
             models,
@@ -97,7 +99,8 @@ impl<'a> Session<'a> {
             options: self.options(),
             store,
             stop,
-        })
+        })?;
+        Ok(engine.with_access(Arc::new(RunGateway::new())))
     }
 
     /// The slot that `wanted` names, as `slot` or `component.slot`; without it the only one of `role`.

@@ -1,5 +1,6 @@
 //! Workflows: the user's functions, the slots that the tuner fills in them, and what they return.
 
+mod access;
 mod context;
 mod entry;
 mod from_context;
@@ -7,6 +8,7 @@ mod meter;
 mod output;
 mod slot;
 
+pub use access::{Access, ModelEndpoint};
 pub use context::{Context, ContextBuilder};
 pub use entry::{Erased, Produced, TypeInfo, Workflow, WorkflowEntry, read, unerase};
 pub use from_context::{Demo, Demos, FromContext, Prompt};
