@@ -6,6 +6,7 @@ mod entry;
 mod from_context;
 mod meter;
 mod output;
+mod program;
 mod slot;
 
 pub use access::{Access, ModelEndpoint};
@@ -14,4 +15,6 @@ pub use entry::{Erased, Produced, TypeInfo, Workflow, WorkflowEntry, read, unera
 pub use from_context::{Demo, Demos, FromContext, Prompt};
 pub use meter::{Meter, Spent};
 pub use output::{WorkflowOutput, WorkflowReturn, WorkflowValue};
+pub(crate) use program::COMMAND;
+pub use program::{Program, ProgramSpec, kill_all, program_entry};
 pub use slot::{Bound, SlotDefault, SlotRole, SlotSpec};
