@@ -11,10 +11,12 @@ mod progress;
 mod prompt;
 mod report;
 mod resume;
+mod rollout;
 mod run;
 mod serve;
 mod show;
 mod tune;
+mod worker;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -101,6 +103,8 @@ fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
             start(Command::Weights { slot, steps })
         }
         Verb::Prompt(options) => start(prompt::command(&config, options.own)?),
+        Verb::Rollout(options) => rollout::rollout(&registry, &config, common, &options.own),
+        Verb::Worker(options) => worker::worker(registry, config, common, &options.own),
         Verb::Resume(_) | Verb::Report(_) | Verb::Serve(_) => Ok(ExitCode::SUCCESS),
     }
 }

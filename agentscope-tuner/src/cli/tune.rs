@@ -164,7 +164,7 @@ fn show_failures(engine: &Engine) -> Result<()> {
 }
 
 /// Stops the run on the first Ctrl-C, leaves at once on the second.
-async fn stop_when(stop: &CancellationToken, time: Option<Duration>) -> std::convert::Infallible {
+pub(super) async fn stop_when(stop: &CancellationToken, time: Option<Duration>) -> std::convert::Infallible {
     let timer = async {
         match time {
             Some(time) => tokio::time::sleep(time).await,

@@ -107,6 +107,18 @@ impl Config {
         Ok(values)
     }
 
+    /// Values of slots that stand elsewhere, written as under `[slots]`: component, then slot.
+    ///
+    /// # Errors
+    /// As [`slots`](Self::slots).
+    pub(crate) fn values(
+        &self,
+        tables: &BTreeMap<String, toml::Table>,
+        registry: &Registry,
+    ) -> Result<BTreeMap<SlotPath, SlotValue>> {
+        slots::read(tables, registry, &self.directory)
+    }
+
     /// The candidates of `[[strategy.select.candidate]]`.
     ///
     /// # Errors

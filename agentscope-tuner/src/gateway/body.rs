@@ -15,7 +15,7 @@ pub(super) const MOST_BYTES: usize = 32 << 20;
 const MOST_TIME: Duration = Duration::from_secs(30);
 
 /// A body that has arrived.
-pub(super) struct Body(pub(super) Bytes);
+pub(crate) struct Body(pub(crate) Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = Failure;

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, ModelFailure};
 
 /// A status and what it is about.
 #[derive(Clone, Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     pub(super) status: StatusCode,
     kind: &'static str,
     code: Option<&'static str>,
@@ -28,7 +28,7 @@ const INVALID: &str = "invalid_request_error";
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 impl Failure {
-    pub(super) fn invalid(message: impl Into<String>) -> Self {
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, INVALID, None, message)
     }
 

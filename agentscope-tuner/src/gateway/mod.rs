@@ -13,6 +13,7 @@ mod answer;
 mod anthropic;
 mod body;
 mod completions;
+mod connections;
 mod failure;
 mod guard;
 mod models;
@@ -31,7 +32,9 @@ use axum::{
     middleware,
     routing::{get, post},
 };
-use body::Body;
+pub(crate) use body::Body;
+pub(crate) use connections::serve;
+pub(crate) use failure::Failure;
 pub use run::RunGateway;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
@@ -115,27 +118,29 @@ impl Listening {
     }
 
     /// Serves until `stop`; answers under way are finished.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Io`] when the system refuses.
-    pub async fn serve(self, stop: CancellationToken) -> Result<()> {
-        axum::serve(self.listener, self.router)
-            .with_graceful_shutdown(stop.cancelled_owned())
-            .await
-            .map_err(Error::from)
+    pub async fn serve(self, stop: CancellationToken) {
+        serve(self.listener, self.router, stop).await;
     }
 }
 
 /// Every address that is answered, to those whom `keys` admit.
 fn router(keys: Arc<dyn Keys>) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route("/v1/chat/completions", post(completions::create))
         .route(anthropic::PATH, post(anthropic::create))
         .route("/v1/models", get(models::list))
-        .route("/v1/models/{*name}", get(models::retrieve))
+        .route("/v1/models/{*name}", get(models::retrieve));
+    guarded(keys, routes).route("/health", get(|| async { "ok" })).fallback(failure::no_route)
+}
+
+/// `routes` for those who send `token`, with bounds of size and time, and failures in the words of OpenAI's protocol.
+pub(crate) fn demanding(token: SecretString, routes: Router) -> Router {
+    guarded(Arc::new(Gateway { models: Arc::default(), token: Some(token) }), routes)
+}
+
+fn guarded(keys: Arc<dyn Keys>, routes: Router) -> Router {
+    routes
         .layer(middleware::from_fn_with_state(keys, guard::check))
-        .route("/health", get(|| async { "ok" }))
-        .fallback(failure::no_route)
         .layer(DefaultBodyLimit::max(body::MOST_BYTES))
         .layer(middleware::from_fn(failure::in_protocol))
 }

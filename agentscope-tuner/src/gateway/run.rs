@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use tokio::{runtime::Handle, task::JoinHandle};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Admission, Keys, router};
+use super::{Admission, Keys, router, serve};
 use crate::{
     error::{Error, ErrorKind, Result},
     model::Model,
@@ -112,13 +112,7 @@ impl Server {
         let root = format!("http://{}", listener.local_addr().map_err(refused)?);
         let listener = tokio::net::TcpListener::from_std(listener).map_err(refused)?;
         let stop = CancellationToken::new();
-        let stopped = stop.clone().cancelled_owned();
-        let task = runtime.spawn(async move {
-            let serving = axum::serve(listener, router(open)).with_graceful_shutdown(stopped);
-            if let Err(error) = serving.await {
-                tracing::error!(%error, "the endpoints of the run cannot be served");
-            }
-        });
+        let task = runtime.spawn(serve(listener, router(open), stop.clone()));
         Ok(Self { root, task, _stop: stop.drop_guard() })
     }
 }

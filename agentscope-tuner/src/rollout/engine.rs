@@ -73,7 +73,7 @@ pub struct Engine {
     pub(super) stage: Arc<Stage>,
     models: ModelTable,
     slots: BTreeMap<SlotPath, SlotValue>,
-    pub(super) concurrency: usize,
+    concurrency: usize,
     pub(super) stop: CancellationToken,
     pub(super) tracker: Tracker,
     /// What counts of the journal.
@@ -138,6 +138,11 @@ impl Engine {
     /// Whether the run is being stopped: no new call begins.
     pub fn is_stopped(&self) -> bool {
         self.stop.is_cancelled()
+    }
+
+    /// Most rollouts under way at once in one call of [`run`](Self::run).
+    pub fn concurrency(&self) -> usize {
+        self.concurrency
     }
 
     /// Seed of every random choice.

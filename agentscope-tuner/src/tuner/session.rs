@@ -34,6 +34,8 @@ pub struct Session<'a> {
     /// Configured values of slots.
     pub slots: BTreeMap<SlotPath, SlotValue>,
     config: &'a Config,
+    /// Models that are not configured, by the names that slots know them by.
+    given: BTreeMap<String, PricedModel>,
 }
 
 impl<'a> Session<'a> {
@@ -53,7 +55,7 @@ impl<'a> Session<'a> {
                 .map(|name| (SlotPath::new(&*member.name, "model"), SlotValue::model(name)));
             slots.extend(model);
         }
-        Ok(Self { workflow, judge, slots, config })
+        Ok(Self { workflow, judge, slots, config, given: BTreeMap::new() })
     }
 
     /// The only workflow of `registry`, without a judge.
@@ -62,7 +64,15 @@ impl<'a> Session<'a> {
     /// As [`prepare`](Self::prepare).
     pub fn unjudged(registry: &'a Registry, config: &'a Config) -> Result<Self> {
         let (workflow, slots) = (registry.workflow(None)?, config.slots(registry)?);
-        Ok(Self { workflow, judge: None, slots, config })
+        Ok(Self { workflow, judge: None, slots, config, given: BTreeMap::new() })
+    }
+
+    /// The same with `slot` filled by a model that is not configured, known as `name`.
+    #[must_use]
+    pub fn with_given(mut self, slot: SlotPath, name: &str, model: PricedModel) -> Self {
+        self.slots.insert(slot, SlotValue::model(name));
+        self.given.insert(name.to_owned(), model);
+        self
     }
 
     /// The models that `candidates` can call, ready to be called.
@@ -164,6 +174,9 @@ impl<'a> Session<'a> {
     }
 
     fn model(&self, name: &str) -> Result<PricedModel> {
+        if let Some(given) = self.given.get(name) {
+            return Ok(given.clone());
+        }
         let models = &self.config.file.models;
         let spec = models.get(name).ok_or_else(|| {
             let hint = did_you_mean(name, models.keys().map(String::as_str));

@@ -51,7 +51,7 @@ async fn a_task_too_long_for_a_variable_comes_on_standard_input() {
 
 #[tokio::test]
 async fn a_failure_shows_how_its_standard_error_ends() {
-    let error = sh("echo first >&2; yes noise | head -c 100000 >&2; echo last words >&2; exit 3").ask(&1).await;
+    let error = sh("printf 'fir%s' st >&2; yes noise | head -c 100000 >&2; echo last words >&2; exit 3").ask(&1).await;
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Workflow);
     let message = error.to_string();
