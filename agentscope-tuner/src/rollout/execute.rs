@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
@@ -22,7 +23,7 @@ use crate::{
     error::{Limit, Result},
     judge::Jury,
     seed,
-    workflow::{Context, ContextBuilder, Erased, Meter, Produced, Spent, WorkflowEntry},
+    workflow::{Access, Context, ContextBuilder, Erased, Meter, Produced, Spent, WorkflowEntry},
 };
 
 /// The slots of both components under one candidate.
@@ -34,13 +35,15 @@ pub(super) struct Bindings {
 }
 
 /// What all rollouts of a run share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Stage {
     pub(super) workflow: WorkflowEntry,
     pub(super) judge: Option<Jury>,
     pub(super) seed: u64,
     pub(super) limits: RolloutLimits,
     pub(super) ledger: Arc<Ledger>,
+    /// Opens endpoints to models.
+    pub(super) access: Option<Arc<dyn Access>>,
 }
 
 /// What one rollout may use.
@@ -124,9 +127,13 @@ impl Rollout<'_> {
     async fn perform(&self) -> Result<Performed<'_>> {
         let scope = self.scope(self.stage.limits.allowance);
         let task = (self.stage.workflow.parse)(&self.job.task.value)?;
-        let context = self.context(&self.bindings.workflow, &scope).build();
+        let over = CancellationToken::new();
+        let context = self.context(&self.bindings.workflow, &scope, &over).build();
+        // However the workflow ends, no client can call its models any more: not while it is judged either.
+        let open = over.drop_guard();
         let started = Instant::now();
         let ended = self.workflow(Arc::clone(&task), context, &scope).await?;
+        drop(open);
         let worked = started.elapsed().saturating_sub(scope.waited());
 
         let mut record = self.record(&scope, worked);
@@ -190,12 +197,21 @@ impl Rollout<'_> {
         Scope::new(self.job.attempt, self.seed, Budget::new(Owner::Rollout, allowance, Spent::default()))
     }
 
-    pub(super) fn context(&self, binding: &Binding, scope: &Arc<Scope>) -> ContextBuilder {
+    pub(super) fn context(
+        &self,
+        binding: &Binding,
+        scope: &Arc<Scope>,
+        over: &CancellationToken,
+    ) -> ContextBuilder {
         let context = Context::builder(self.job.task.id.as_str())
             .attempt(self.job.attempt)
             .seed(scope.seed())
             .meter(Arc::clone(scope.meter()))
             .span(self.span.clone());
+        let context = match &self.stage.access {
+            Some(access) => context.access(Arc::clone(access), over.clone()),
+            None => context,
+        };
         binding.fill(context, scope, &self.stage.ledger)
     }
 

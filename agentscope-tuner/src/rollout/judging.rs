@@ -5,6 +5,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     blame::{Blame, blame},
@@ -44,7 +45,10 @@ impl<'a> Judging<'a> {
             return Ok(Self { performed, rewards: Vec::new() });
         };
         let scope = performed.rollout.scope(Allowance::default());
-        let result = performed.ask_each(jury, &produced, &scope).await;
+        // However the judges end, no client of theirs can call a model any more.
+        let over = CancellationToken::new();
+        let _open = over.clone().drop_guard();
+        let result = performed.ask_each(jury, &produced, (&scope, &over)).await;
         performed.produced = Some(produced);
         performed.record.judge_spent = as_if_paid(scope.meter().spent());
         performed.record.calls.extend(scope.answered());
@@ -125,7 +129,9 @@ async fn ask_of_all(
         (rollout.stage.workflow.gather)(responses.map(|produced| Arc::clone(&produced.response)).collect())?
     };
     let task = if member.task.is_json() { as_erased(&rollout.job.task.value) } else { Arc::clone(task) };
-    let context = rollout.context(&rollout.bindings.judges[place], scope).build();
+    let over = CancellationToken::new();
+    let _open = over.clone().drop_guard();
+    let context = rollout.context(&rollout.bindings.judges[place], scope, &over).build();
     let answer = pin!(guarded(|| member.run(Judged { task, response }, context)));
     match within(rollout.stage.limits.time, scope, answer).await.unwrap_or_else(late)? {
         Rewards::Each(rewards) if rewards.len() == shown.len() => Ok(rewards),
@@ -148,7 +154,7 @@ impl Performed<'_> {
         &self,
         jury: &Jury,
         produced: &Produced,
-        scope: &Arc<Scope>,
+        (scope, over): (&Arc<Scope>, &CancellationToken),
     ) -> Result<Vec<Option<Reward>>> {
         let members = jury.members().iter().zip(&self.rollout.bindings.judges);
         let asked = members.map(async |(member, binding)| {
@@ -157,7 +163,8 @@ impl Performed<'_> {
             }
             // A judge sees what the workflow used; its own calls are counted apart.
             let worked = Duration::from_secs_f64(self.record.seconds);
-            let context = self.rollout.context(binding, scope).meter(Arc::clone(&self.meter)).worked(worked);
+            let context = self.rollout.context(binding, scope, over);
+            let context = context.meter(Arc::clone(&self.meter)).worked(worked);
             ask(member, self.judged(member, produced), context.build()).await.map(Some)
         });
         let rewards = pin!(try_join_all(asked));

@@ -56,13 +56,13 @@ struct Bound {
 
 impl<'a, F: FnMut(&Record)> Session<'a, F> {
     pub(super) fn new(engine: &'a Engine, observe: F) -> Self {
-        let ahead = engine.concurrency / AHEAD;
+        let ahead = engine.concurrency() / AHEAD;
         Self {
             engine,
             bindings: HashMap::new(),
             desk: Desk::new(ahead / 2, engine.stop.clone()),
             workers: JoinSet::new(),
-            room: engine.concurrency + ahead,
+            room: engine.concurrency() + ahead,
             open: 0,
             largest: 1,
             next: None,
@@ -113,7 +113,7 @@ impl<'a, F: FnMut(&Record)> Session<'a, F> {
         }
         self.open = open;
         self.desk.lay(drawn);
-        while self.workers.len() < self.open.min(self.engine.concurrency).div_ceil(self.largest) {
+        while self.workers.len() < self.open.min(self.engine.concurrency()).div_ceil(self.largest) {
             self.workers.spawn(Arc::clone(&self.desk).work(Arc::clone(&self.engine.stage)));
         }
         Ok(())

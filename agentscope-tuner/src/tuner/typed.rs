@@ -1,6 +1,6 @@
 //! The same as a library, with the types checked by the compiler.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
@@ -9,6 +9,7 @@ use crate::{
     candidate::{SlotPath, SlotValue},
     dataset::Dataset,
     error::{Error, ErrorKind, Result},
+    gateway::RunGateway,
     judge::{IsResponseOf, Judge, Jury},
     model::Model,
     rollout::{Engine, ModelTable, Options, PricedModel, Setup, Store},
@@ -185,7 +186,8 @@ impl Tuner {
             options: self.options,
             store: Store::open(dir.store())?,
             stop: self.stop,
-        })?;
+        })?
+        .with_access(Arc::new(RunGateway::new()));
         train.iter().chain(&eval).try_for_each(|task| engine.check_task(task))?;
         let inputs = Inputs {
             engine: &engine,

@@ -12,7 +12,7 @@ use crate::{
 
 /// A type that the tuner can supply as a parameter of a workflow or judge.
 ///
-/// [`Model`], [`Prompt`], [`Demos`] and [`Context`] are supplied so. Implement it for types of your own:
+/// [`Model`], [`ModelEndpoint`](super::ModelEndpoint), [`Prompt`], [`Demos`] and [`Context`] are supplied so. Implement it for types of your own:
 ///
 /// ```
 /// use agentscope_tuner::{Result, workflow::{Context, FromContext, SlotRole}};
@@ -178,7 +178,7 @@ impl Context {
     }
 }
 
-fn unfilled(context: &Context, slot: &str, wanted: SlotRole, found: Option<&Bound>) -> Error {
+pub(super) fn unfilled(context: &Context, slot: &str, wanted: SlotRole, found: Option<&Bound>) -> Error {
     let component = context.component();
     let message = match found {
         Some(found) => {

@@ -39,12 +39,7 @@ impl Plan {
     /// [`ErrorKind::Config`] when there is nothing to tune or too little to tune it on.
     pub(super) fn new(settings: &PromptTuning, inputs: &Inputs<'_>) -> Result<Self> {
         let Inputs { engine, train, eval, .. } = *inputs;
-        if engine.compares() {
-            return Err(config(
-                "the judge compares the responses to a row with each other, but prompt tuning keeps rewards for later \
-                 candidates: choose a judge that scores one response, such as `rubric`, or `pairwise` against a reference",
-            ));
-        }
+        engine.judges_alone("prompt tuning keeps rewards for later candidates")?;
         rows_differ(train, eval)?;
         if train.is_empty() {
             return Err(config("there are no rows to learn from: set dataset.train"));

@@ -178,13 +178,8 @@ impl WeightsTuning {
         ];
         faults.extend(parts.into_iter().flatten().map(|error| error.to_string()));
         faults.extend(self.rows_fault(inputs));
-        if inputs.engine.compares() {
-            faults.push(
-                "the judge compares the responses to a row with each other, but the held-out rows have one for each \
-                 checkpoint: choose a judge that scores one response, such as `rubric`, or `pairwise` against a reference"
-                    .to_owned(),
-            );
-        }
+        let alone = inputs.engine.judges_alone("held-out rows have one response of each checkpoint");
+        faults.extend(alone.err().map(|error| error.to_string()));
         if faults.is_empty() {
             return Ok(());
         }
