@@ -21,8 +21,6 @@ use std::sync::Arc;
 use ::serde::{Serialize, de::DeserializeOwned};
 use futures_util::future::BoxFuture;
 
-use crate::workflow::{Group, read};
-
 /// What `#[workflow]` implements. The function's types stand in it once each, and all other code is generic
 /// over it: so a bound that one of them misses is reported once.
 #[diagnostic::on_unimplemented(
@@ -49,17 +47,7 @@ pub const fn workflow_entry<W: Workflow>(
     slots: &'static [SlotSpec],
     run: fn(Erased, Context) -> BoxFuture<'static, Result<Produced>>,
 ) -> WorkflowEntry {
-    WorkflowEntry {
-        meta,
-        slots,
-        task: TypeInfo::of::<W::Task>(),
-        response: TypeInfo::of::<W::Response>(),
-        group: TypeInfo::of::<Group<W::Response>>(),
-        gather: Group::<W::Response>::gather,
-        parse: read::<W::Task>,
-        revive: read::<W::Response>,
-        run,
-    }
+    WorkflowEntry::new::<W::Task, W::Response>(meta, slots, run)
 }
 
 /// The task of `W`, to be lent.

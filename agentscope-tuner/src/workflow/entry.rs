@@ -104,6 +104,31 @@ pub struct WorkflowEntry {
     pub run: fn(Erased, Context) -> BoxFuture<'static, Result<Produced>>,
 }
 
+impl WorkflowEntry {
+    /// Of tasks of type `T` and responses of type `R`; `run` is given what `parse` made.
+    pub const fn new<T, R>(
+        meta: Meta,
+        slots: &'static [SlotSpec],
+        run: fn(Erased, Context) -> BoxFuture<'static, Result<Produced>>,
+    ) -> Self
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+        R: DeserializeOwned + Send + Sync + 'static,
+    {
+        Self {
+            meta,
+            slots,
+            task: TypeInfo::of::<T>(),
+            response: TypeInfo::of::<R>(),
+            group: TypeInfo::of::<Group<R>>(),
+            gather: Group::<R>::gather,
+            parse: read::<T>,
+            revive: read::<R>,
+            run,
+        }
+    }
+}
+
 /// What a workflow produced, with its type erased.
 #[derive(Clone)]
 pub struct Produced {

@@ -10,7 +10,7 @@ use super::Program;
 use crate::{
     component::Meta,
     error::{Error, ErrorKind, Result},
-    workflow::{Bound, Context, Erased, Produced, SlotSpec, TypeInfo, WorkflowEntry, read, unerase},
+    workflow::{Bound, Context, Erased, Produced, SlotSpec, WorkflowEntry, unerase},
 };
 
 /// The slot that holds the program itself, as a value.
@@ -38,13 +38,9 @@ pub struct ProgramSpec {
 /// The entry of a workflow that is a program. Its task is any JSON value; its answer is text or, with `json`, a JSON value.
 /// One of `slots` is the value `command`, which holds a [`ProgramSpec`].
 pub const fn program_entry(meta: Meta, slots: &'static [SlotSpec], json: bool) -> WorkflowEntry {
-    let (parse, task) = (read::<Value>, TypeInfo::of::<Value>());
     match json {
-        true => WorkflowEntry { meta, slots, task, response: task, parse, revive: parse, run: run_json },
-        false => {
-            let (response, revive) = (TypeInfo::of::<String>(), read::<String>);
-            WorkflowEntry { meta, slots, task, response, parse, revive, run: run_text }
-        }
+        true => WorkflowEntry::new::<Value, Value>(meta, slots, run_json),
+        false => WorkflowEntry::new::<Value, String>(meta, slots, run_text),
     }
 }
 
