@@ -98,7 +98,10 @@ pub(super) fn faults(tables: &BTreeMap<String, WorkflowTable>) -> Vec<String> {
             fault(": a name has 1 to 64 ASCII letters, digits, `_` or `-`".to_owned());
         }
         if table.command.first().is_none_or(String::is_empty) {
-            fault(".command is empty: name a program and its arguments, as in [\"python3\", \"agent.py\"]".to_owned());
+            fault(
+                ".command is empty: name a program and its arguments, as in [\"python3\", \"agent.py\"]"
+                    .to_owned(),
+            );
         }
         if table.memory == Some(0) {
             fault(".memory is 0, but must be at least 1 MiB".to_owned());
@@ -187,11 +190,21 @@ mod tests {
 
     #[test]
     fn every_fault_is_told() {
-        let error = read("[workflows.\"a b\"]\ncommand = []\nmemory = 0\nslots = { command = \"value\", who = \"context\" }");
+        let error = read(
+            "[workflows.\"a b\"]\ncommand = []\nmemory = 0\nslots = { command = \"value\", who = \"context\" }",
+        );
         let error = error.unwrap_err().to_string();
-        for word in ["a b: a name", ".command is empty", ".memory is 0", "not called `command`", ".slots.who is a `context`"] {
+        for word in [
+            "a b: a name",
+            ".command is empty",
+            ".memory is 0",
+            "not called `command`",
+            ".slots.who is a `context`",
+        ] {
             assert!(error.contains(word), "{word}: {error}");
         }
-        assert!(read("[workflows.a]\ncommand = [\"a\"]\nslot = 1").unwrap_err().to_string().contains("unknown"));
+        assert!(
+            read("[workflows.a]\ncommand = [\"a\"]\nslot = 1").unwrap_err().to_string().contains("unknown")
+        );
     }
 }

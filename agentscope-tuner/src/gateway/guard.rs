@@ -15,11 +15,7 @@ use axum::{
 use super::{Keys, failure::Failure};
 
 /// Lets a request through whose key opens something. It is dropped when that closes.
-pub(super) async fn check(
-    State(keys): State<Arc<dyn Keys>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn check(State(keys): State<Arc<dyn Keys>>, mut request: Request, next: Next) -> Response {
     if keys.local_only() && !names_this_machine(request.headers()) {
         return Failure::foreign_host().into_response();
     }

@@ -41,7 +41,10 @@ async fn run(script: &str, candidates: &[Candidate], tasks: &[&str]) -> Result<R
     let scratch = tempfile::tempdir()?;
     let store = Store::open(scratch.path().join("run.sqlite"))?;
     let engine = session.engine(models(), store, CancellationToken::new())?;
-    let tasks: Vec<_> = (0..).zip(tasks).map(|(id, task)| Arc::new(Task { id: format!("test/{id}"), value: json!(task) })).collect();
+    let tasks: Vec<_> = (0..)
+        .zip(tasks)
+        .map(|(id, task)| Arc::new(Task { id: format!("test/{id}"), value: json!(task) }))
+        .collect();
     let candidates: Vec<_> = candidates.iter().cloned().map(Arc::new).collect();
     engine.run(Job::grid(&candidates, &tasks, 1), |_| {}).await
 }
@@ -67,7 +70,8 @@ async fn its_slots_are_in_its_environment_and_its_calls_are_counted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_program_is_a_failed_task_and_no_more() {
-    let script = r#"read task; [ "$task" = '"bad"' ] && { echo "no $task" >&2; exit 4; }; echo "$TASK_ID $ATTEMPT""#;
+    let script =
+        r#"read task; [ "$task" = '"bad"' ] && { echo "no $task" >&2; exit 4; }; echo "$TASK_ID $ATTEMPT""#;
     let records = records(script, &["good", "bad", "good"]).await;
     let status: Vec<_> = records.iter().map(|record| record.status).collect();
     // Nothing judges here: what was answered stays unscored.
@@ -95,7 +99,8 @@ async fn one_rollout_cannot_use_the_key_of_another() {
     let mut said = Vec::new();
     for id in ["a", "b"] {
         let task = Arc::new(Task { id: id.to_owned(), value: json!(id) });
-        let run = engine.run([Job { candidate: Arc::clone(&candidate), task, attempt: 0 }], |_| {}).await.unwrap();
+        let run =
+            engine.run([Job { candidate: Arc::clone(&candidate), task, attempt: 0 }], |_| {}).await.unwrap();
         said.push(run.records[0].response.clone());
     }
     assert_eq!(said, [json!(""), json!("401")]);

@@ -14,7 +14,8 @@ use serde_json::json;
 /// Asks five times through a client of its own, which does not try again.
 #[workflow]
 async fn asks_five_times(task: String, model: ModelEndpoint) -> Result<String> {
-    let client = openai(model.model()).base_url(model.base_url()).api_key(model.api_key()).max_retries(0).build()?;
+    let client =
+        openai(model.model()).base_url(model.base_url()).api_key(model.api_key()).max_retries(0).build()?;
     let mut last = String::new();
     for number in 0..5 {
         last = client.ask(format!("{task} {number}")).await.map_err(|error| Error::from(error.chain()))?;

@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{fs, path::Path, process::{Command, Stdio}, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use serde_json::Value;
 use test_support::{Endpoint, Listening};
@@ -43,16 +48,18 @@ fn replay(transcript: &str, out: &Path, addresses: &[(&str, &str)]) {
     let mut lines = transcript.lines().peekable();
     while let Some(line) = lines.next() {
         let script = line.strip_prefix("$ ").unwrap_or_else(|| panic!("no command: {line}"));
-        let script = addresses.iter().fold(script.to_owned(), |script, (page, test)| script.replace(page, test));
+        let script =
+            addresses.iter().fold(script.to_owned(), |script, (page, test)| script.replace(page, test));
         let mut wanted = Vec::new();
         while let Some(line) = lines.next_if(|line| !line.starts_with("$ ")) {
             wanted.push(line);
         }
         let output = shell(&script, out).output().unwrap();
-        let (printed, said) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
+        let (printed, said) =
+            (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
         let printed: Vec<_> = printed.lines().collect();
-        let as_shown =
-            printed.len() == wanted.len() && wanted.iter().zip(&printed).all(|(wanted, line)| fits(wanted, line));
+        let as_shown = printed.len() == wanted.len()
+            && wanted.iter().zip(&printed).all(|(wanted, line)| fits(wanted, line));
         assert!(as_shown, "{script}\nwanted {wanted:#?}\nprinted {printed:#?}\n{said}");
     }
 }

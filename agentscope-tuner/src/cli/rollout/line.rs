@@ -97,7 +97,9 @@ impl<'a> Lines<'a> {
                 return Ok(Arc::new(Task { id, value }));
             }
             (None, Some(row)) => row,
-            (Some(_), Some(_)) => return Err(fault(Some("row"), "give a task or a row, not both".to_owned())),
+            (Some(_), Some(_)) => {
+                return Err(fault(Some("row"), "give a task or a row, not both".to_owned()));
+            }
             (None, None) => {
                 let message = "say what to run: \"task\" with a row's content, or \"row\" with its number";
                 return Err(fault(Some("task"), message.to_owned()));

@@ -16,11 +16,7 @@ async fn post(url: &str, body: &Value) -> (u16, Value) {
 }
 
 fn add() -> ToolSpec {
-    ToolSpec {
-        name: "add".into(),
-        description: "Adds.".into(),
-        parameters: json!({ "type": "object" }),
-    }
+    ToolSpec { name: "add".into(), description: "Adds.".into(), parameters: json!({ "type": "object" }) }
 }
 
 #[tokio::test]
@@ -71,14 +67,16 @@ async fn events_come_in_the_order_of_the_protocol() {
     let text = sent.text().await.unwrap();
     let names: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
     let wanted = [
-        "message_start", "content_block_start", "content_block_delta", "content_block_stop", "message_delta",
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
         "message_stop",
     ];
     assert_eq!(names, wanted);
-    let data: Vec<Value> = text
-        .lines()
-        .filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok())
-        .collect();
+    let data: Vec<Value> =
+        text.lines().filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok()).collect();
     assert!(data.iter().zip(wanted).all(|(event, name)| event["type"] == name));
     assert_eq!(data[2]["delta"], json!({ "type": "text_delta", "text": "System:be brief|User:hi" }));
     assert_eq!(data[4]["delta"]["stop_reason"], "end_turn");
@@ -93,7 +91,12 @@ async fn faults_are_told_in_the_words_of_the_protocol() {
     let cases = [
         (json!({ "model": "echo", "messages": hello }), 400, "invalid_request_error", "max_tokens"),
         (json!({ "model": "echo", "max_tokens": 5, "messages": [] }), 400, "invalid_request_error", "empty"),
-        (json!({ "model": "gpt", "max_tokens": 5, "messages": hello }), 404, "not_found_error", "known: echo"),
+        (
+            json!({ "model": "gpt", "max_tokens": 5, "messages": hello }),
+            404,
+            "not_found_error",
+            "known: echo",
+        ),
         (
             json!({ "model": "echo", "max_tokens": 5, "messages": [{ "role": "user", "content": result }] }),
             400,

@@ -51,7 +51,9 @@ pub(super) async fn finish(mut command: Command, name: String, input: String) ->
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (mut answer, mut complaints) = (Vec::new(), Vec::new());
     let (status, fits) = {
-        let talk = async { tokio::join!(feed(stdin, input), fill(stdout, &mut answer), tail(stderr, &mut complaints)).1 };
+        let talk = async {
+            tokio::join!(feed(stdin, input), fill(stdout, &mut answer), tail(stderr, &mut complaints)).1
+        };
         let mut talk = pin!(talk);
         let mut talked = None;
         let status = loop {

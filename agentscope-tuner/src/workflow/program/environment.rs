@@ -36,7 +36,10 @@ mod tests {
 
     #[test]
     fn secrets_are_told_by_their_names() {
-        assert!(["OPENAI_API_KEY", "HF_TOKEN", "db_password", "AWS_SECRET_ACCESS_KEY"].map(is_secret) == [true; 4]);
+        assert!(
+            ["OPENAI_API_KEY", "HF_TOKEN", "db_password", "AWS_SECRET_ACCESS_KEY"].map(is_secret)
+                == [true; 4]
+        );
         assert!(["PATH", "HOME", "KEYBOARD", "TOKENIZERS_PARALLELISM"].map(is_secret) == [false; 4]);
     }
 }

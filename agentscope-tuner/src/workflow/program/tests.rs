@@ -51,7 +51,9 @@ async fn a_task_too_long_for_a_variable_comes_on_standard_input() {
 
 #[tokio::test]
 async fn a_failure_shows_how_its_standard_error_ends() {
-    let error = sh("printf 'fir%s' st >&2; yes noise | head -c 100000 >&2; echo last words >&2; exit 3").ask(&1).await;
+    let error = sh("printf 'fir%s' st >&2; yes noise | head -c 100000 >&2; echo last words >&2; exit 3")
+        .ask(&1)
+        .await;
     let error = error.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Workflow);
     let message = error.to_string();
@@ -120,5 +122,8 @@ async fn keys_are_told_to_the_program_alone() {
     let failing = sh(r#"echo "$ANTHROPIC_API_KEY" >&2; exit 1"#).model(&model).ask(&1).await.unwrap_err();
     assert!(failing.to_string().ends_with("[key]"), "{failing}");
     // Without a model it has no key, whatever this program has.
-    assert_eq!(sh(r#"echo "${CARGO_REGISTRY_TOKEN-none}${OPENAI_API_KEY-none}""#).ask(&1).await.unwrap(), "nonenone");
+    assert_eq!(
+        sh(r#"echo "${CARGO_REGISTRY_TOKEN-none}${OPENAI_API_KEY-none}""#).ask(&1).await.unwrap(),
+        "nonenone"
+    );
 }

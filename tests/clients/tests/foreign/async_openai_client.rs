@@ -27,7 +27,10 @@ fn client(model: &ModelEndpoint) -> Client<OpenAIConfig> {
     Client::with_config(config)
 }
 
-fn request(model: &ModelEndpoint, messages: Vec<ChatCompletionRequestMessage>) -> CreateChatCompletionRequest {
+fn request(
+    model: &ModelEndpoint,
+    messages: Vec<ChatCompletionRequestMessage>,
+) -> CreateChatCompletionRequest {
     CreateChatCompletionRequestArgs::default().model(model.model()).messages(messages).build().unwrap()
 }
 
@@ -56,7 +59,8 @@ async fn foreign(task: Sum, model: ModelEndpoint) -> Result<String> {
     let calls = answer.choices[0].message.tool_calls.clone().unwrap();
     let ChatCompletionMessageToolCalls::Function(call) = &calls[0] else { panic!("no function") };
     let result = sum(&serde_json::from_str(&call.function.arguments).unwrap());
-    let said = ChatCompletionRequestAssistantMessageArgs::default().tool_calls(calls.clone()).build().unwrap();
+    let said =
+        ChatCompletionRequestAssistantMessageArgs::default().tool_calls(calls.clone()).build().unwrap();
     conversation.push(said.into());
     let mut told = ChatCompletionRequestToolMessageArgs::default();
     conversation.push(told.tool_call_id(&*call.id).content(result).build().unwrap().into());
