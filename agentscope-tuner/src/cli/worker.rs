@@ -7,7 +7,6 @@ use axum::{
     extract::State,
     routing::{get, post},
 };
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::Semaphore};
@@ -41,7 +40,7 @@ struct Shared {
     places: Semaphore,
 }
 
-/// One rollout to be made.
+/// One rollout to be made. It holds a key, so it is never shown.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Asked {
@@ -57,7 +56,7 @@ struct Asked {
     base_url: String,
     /// Its key, if it wants one.
     #[serde(default)]
-    key: Option<SecretString>,
+    key: Option<String>,
     /// The model there.
     model: String,
     /// How it samples, where the workflow does not say.
@@ -174,7 +173,7 @@ impl Shared {
 impl Asked {
     fn given(&self) -> Result<PricedModel> {
         // Without a key, this program's own must not be sent to where others say.
-        let key = self.key.as_ref().map_or("none", |key| key.expose_secret());
+        let key = self.key.as_deref().unwrap_or("none");
         let model: Model = openai(&self.model).base_url(&self.base_url).api_key(key).build()?;
         Ok(model.with_sampling(self.sampling.clone()).into())
     }

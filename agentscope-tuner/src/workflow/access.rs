@@ -5,7 +5,7 @@ use std::{any::Any, fmt, sync::Arc};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_util::sync::CancellationToken;
 
-use super::{Bound, Context, FromContext, SlotRole, from_context::unfilled};
+use super::{Bound, Context, SlotRole, from_context::unfilled};
 use crate::{
     error::{Error, ErrorKind, Result},
     model::Model,
@@ -98,14 +98,6 @@ impl fmt::Debug for ModelEndpoint {
             .field("base_url", &self.0.base_url)
             .field("model", &self.0.model)
             .finish_non_exhaustive()
-    }
-}
-
-impl FromContext for ModelEndpoint {
-    const ROLE: SlotRole = SlotRole::Model;
-
-    fn from_context(context: &Context, slot: &str) -> Result<Self> {
-        context.endpoint(slot)
     }
 }
 

@@ -2,6 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -95,6 +96,28 @@ async fn foreign_hosts_and_great_bodies_are_refused() {
     assert_eq!(local.status(), StatusCode::OK);
     let great = request().body(vec![b' '; (32 << 20) + 1]).send().await.unwrap();
     assert_eq!(great.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+/// What the server says to `sent` once it has waited for the rest as long as it does. Time is paused, so it passes at once.
+async fn after_waiting(endpoint: &ModelEndpoint, sent: &str) -> String {
+    let address = endpoint.anthropic_base_url().trim_start_matches("http://");
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(sent.as_bytes()).await.unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).await.unwrap();
+    said
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_never_ends_is_not_waited_for() {
+    let endpoint = ModelEndpoint::of(&echo()).unwrap();
+    let key = endpoint.api_key();
+    let head =
+        format!("POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {key}\r\n");
+    let no_body = format!("{head}Connection: close\r\nContent-Length: 100\r\n\r\n{{");
+    assert!(after_waiting(&endpoint, &no_body).await.starts_with("HTTP/1.1 408"));
+    // A head that never ends is not answered at all.
+    assert_eq!(after_waiting(&endpoint, &head).await, "");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod async_openai_client;
 mod programs;
+mod prompt;
 mod rig;
 mod weights;
 mod world;

@@ -1,5 +1,6 @@
-//! Agents in other languages, on the official `openai` packages. `OPENAI_PYTHON` names a Python that has it (`python3` when
-//! unset), `OPENAI_NODE_PATH` a `node_modules` directory. Where there is none, the test says so and is skipped.
+//! Agents in other languages, on the official packages. `OPENAI_PYTHON` names a Python that has `openai`, `ANTHROPIC_PYTHON` one
+//! that has `anthropic` (`python3` when unset), `OPENAI_NODE_PATH` a `node_modules` directory. Where there is none, the test says
+//! so and is skipped.
 
 use std::process::Command;
 
@@ -7,8 +8,8 @@ use agentscope_tuner::{prelude::*, workflow::Program};
 
 use crate::world::{Sum, calls, evaluate, records};
 
-fn python() -> String {
-    std::env::var("OPENAI_PYTHON").unwrap_or_else(|_| "python3".to_owned())
+fn python(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| "python3".to_owned())
 }
 
 fn script(name: &str) -> String {
@@ -22,7 +23,18 @@ async fn in_python(
     model: ModelEndpoint,
     #[prompt("Use the tool.")] system: Prompt,
 ) -> Result<String> {
-    let program = Program::new(python()).arg(script("agent.py")).model(&model);
+    let program = Program::new(python("OPENAI_PYTHON")).arg(script("agent.py")).model(&model);
+    program.prompt("SYSTEM", &system).ask(&task).await
+}
+
+/// Python's `anthropic`, the same.
+#[workflow]
+async fn with_anthropic(
+    task: Sum,
+    model: ModelEndpoint,
+    #[prompt("Use the tool.")] system: Prompt,
+) -> Result<String> {
+    let program = Program::new(python("ANTHROPIC_PYTHON")).arg(script("anthropic_agent.py")).model(&model);
     program.prompt("SYSTEM", &system).ask(&task).await
 }
 
@@ -67,9 +79,20 @@ where
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_python_package_is_an_agent_like_any_other() {
-    let import = ["-c", "import openai"];
-    if can("OPENAI_PYTHON names no Python with the package openai", Command::new(python()).args(import)) {
+    let mut import = Command::new(python("OPENAI_PYTHON"));
+    if can("OPENAI_PYTHON names no Python with the package openai", import.args(["-c", "import openai"])) {
         six_calls_a_row::<in_python>().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anthropics_python_package_is_an_agent_like_any_other() {
+    let mut import = Command::new(python("ANTHROPIC_PYTHON"));
+    if can(
+        "ANTHROPIC_PYTHON names no Python with the package anthropic",
+        import.args(["-c", "import anthropic"]),
+    ) {
+        six_calls_a_row::<with_anthropic>().await;
     }
 }
 
