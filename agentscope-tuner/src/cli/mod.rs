@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod command;
+mod describe;
 mod list;
 mod live;
 mod monitor;
@@ -57,7 +58,11 @@ pub fn main(program: Program) -> ExitCode {
     };
     let (verb, common) = cli.split();
     show::install_log(common.verbose);
-    match dispatch(verb, &common) {
+    let done = match verb {
+        Verb::Describe(options) => describe::describe(command(program), options.own.what),
+        verb => dispatch(verb, &common),
+    };
+    match done {
         Ok(code) => code,
         Err(error) => {
             show::error(&error);
@@ -67,12 +72,13 @@ pub fn main(program: Program) -> ExitCode {
 }
 
 fn parse(program: Program, args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    Cli::from_arg_matches(&command(program).try_get_matches_from(args)?)
+}
+
+fn command(program: Program) -> clap::Command {
     let Program { name, version, about } = program;
-    let mut command = args::report_live(Cli::command()).name(name).bin_name(name).version(version);
-    if !about.is_empty() {
-        command = command.about(about);
-    }
-    Cli::from_arg_matches(&command.try_get_matches_from(args)?)
+    let command = args::report_live(Cli::command()).name(name).bin_name(name).version(version);
+    if about.is_empty() { command } else { command.about(about) }
 }
 
 fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
@@ -105,7 +111,7 @@ fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
         Verb::Prompt(options) => start(prompt::command(&config, options.own)?),
         Verb::Rollout(options) => rollout::rollout(&registry, &config, common, &options.own),
         Verb::Worker(options) => worker::worker(registry, config, common, &options.own),
-        Verb::Resume(_) | Verb::Report(_) | Verb::Serve(_) => Ok(ExitCode::SUCCESS),
+        Verb::Resume(_) | Verb::Report(_) | Verb::Serve(_) | Verb::Describe(_) => Ok(ExitCode::SUCCESS),
     }
 }
 

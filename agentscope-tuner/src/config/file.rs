@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{PromptTable, WorkflowTable};
@@ -13,7 +14,7 @@ use crate::{
 };
 
 /// The whole file. Unknown keys are errors.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct File {
     /// Seed of every random choice; 0 when unset.
@@ -27,11 +28,14 @@ pub struct File {
     /// `[models.NAME]`.
     pub models: BTreeMap<String, ModelSpec>,
     /// `[judges.NAME]`: see [`judge::configured`](crate::judge::configured).
+    #[schemars(with = "BTreeMap<String, BTreeMap<String, serde_json::Value>>")]
     pub judges: BTreeMap<String, toml::Table>,
     /// `[workflows.NAME]`: workflows that are programs.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub workflows: BTreeMap<String, WorkflowTable>,
-    /// `[slots.COMPONENT]`.
+    /// `[slots.COMPONENT]`: what fills the slots of a workflow or judge, by their names: a model's name or `{ name = …, sampling =
+    /// … }`, a text or `{ file = … }`, a list of `{ input = …, output = … }`, or any value.
+    #[schemars(with = "BTreeMap<String, BTreeMap<String, serde_json::Value>>")]
     pub slots: BTreeMap<String, toml::Table>,
     /// `[strategy.…]`.
     pub strategy: StrategyTable,
@@ -48,7 +52,7 @@ pub struct File {
 }
 
 /// `[dataset]`: the rows to learn from and the rows to be measured on.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct DatasetsTable {
     /// What strategies learn from.
@@ -60,7 +64,7 @@ pub struct DatasetsTable {
 }
 
 /// Where rows come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct DatasetTable {
     /// A directory, a file, or a name on the hub.
@@ -80,7 +84,7 @@ pub struct DatasetTable {
 }
 
 /// `[strategy.…]`: one table a strategy.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct StrategyTable {
     /// `[strategy.select]`.
@@ -96,7 +100,7 @@ pub struct StrategyTable {
 }
 
 /// `[strategy.select]`: model selection.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct SelectTable {
     /// The `Model` slot to fill: `slot` of the workflow, or `component.slot`. The only one when unset.
@@ -135,18 +139,19 @@ pub struct SelectTable {
 }
 
 /// `[[strategy.select.candidate]]`: values for any slots.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct CandidateTable {
     /// A name for people, different from all others.
     pub name: String,
     /// Values as under `[slots]`: component, then slot.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, BTreeMap<String, serde_json::Value>>")]
     pub slots: BTreeMap<String, toml::Table>,
 }
 
 /// `[limits]` and `[budget]`: the most that may be used.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct BoundsTable {
     /// Seconds, above 0.
@@ -176,7 +181,7 @@ impl BoundsTable {
 }
 
 /// `[run]`: how the engine works.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct RunTable {
     /// Most rollouts under way at once, at least 1; 64 when unset.
@@ -188,7 +193,7 @@ pub struct RunTable {
 }
 
 /// `[monitor]`: where the numbers of training steps go besides the run's store.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct MonitorTable {
     /// Whether the run's directory gets event files for TensorBoard; true when unset.
@@ -200,7 +205,7 @@ pub struct MonitorTable {
 }
 
 /// `[monitor.mlflow]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct MlFlowTable {
     /// Its address, such as `http://127.0.0.1:5000`.

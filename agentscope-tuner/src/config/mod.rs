@@ -8,6 +8,7 @@ mod file;
 mod overrides;
 mod profile;
 mod prompt;
+mod schema;
 mod slots;
 #[cfg(feature = "embedded")]
 mod weights;
@@ -24,6 +25,7 @@ pub use file::{
 };
 pub use overrides::Override;
 pub use prompt::PromptTable;
+pub use schema::schema;
 #[cfg(feature = "embedded")]
 pub use weights::{LoraTable, OverlongTable, WarmStartTable, WeightsTable};
 pub use workflows::{AnswerForm, WorkflowTable};

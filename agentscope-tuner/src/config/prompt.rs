@@ -1,11 +1,12 @@
 //! `[strategy.prompt]`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::strategy::prompt::{Effort, PromptTuning};
 
 /// `[strategy.prompt]`: prompt tuning. What is unset is as [`PromptTuning`] has it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct PromptTable {
     /// The `Prompt` and `Demos` slots of the workflow to tune; all when empty.

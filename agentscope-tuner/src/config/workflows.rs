@@ -6,6 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Config;
@@ -19,7 +20,7 @@ use crate::{
 /// `[workflows.NAME]`: a program in any language that is the workflow `NAME`. It gets the task as JSON on standard input and in
 /// the variable `TASK`, its models in `OPENAI_BASE_URL`, `OPENAI_API_KEY`, `OPENAI_MODEL` and their like, and every other
 /// slot in `SLOT_` and its name; it answers on standard output.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct WorkflowTable {
     /// The program and its arguments; it runs in the directory of the file.
@@ -42,7 +43,7 @@ pub struct WorkflowTable {
 }
 
 /// The form of a program's answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum AnswerForm {
     /// All that it prints, as it is.

@@ -40,7 +40,7 @@ pub struct ChatRequest {
 }
 
 /// How tokens are drawn. What is unset is left to the slot, then to the provider.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct Sampling {
     /// 0 is greedy; usually at most 2.

@@ -6,6 +6,7 @@ use std::{
     ops::{Add, AddAssign},
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Tokens of one call, or of several added up.
@@ -56,7 +57,7 @@ impl AddAssign for Usage {
 }
 
 /// What a model costs, in USD per million tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Price {
     /// Input tokens.

@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "embedded")]
 pub(in crate::cli) use verbs::WeightsOptions;
 pub(in crate::cli) use verbs::{
-    EvalOptions, PreviewOptions, PromptOptions, ReportOptions, ResumeOptions, RolloutOptions, RunOptions,
-    SelectOptions, ServeOptions, Which, WorkerOptions, report_live,
+    DescribeOptions, EvalOptions, PreviewOptions, PromptOptions, ReportOptions, ResumeOptions,
+    RolloutOptions, RunOptions, SelectOptions, ServeOptions, What, Which, WorkerOptions, report_live,
 };
 
 use crate::config::Override;
@@ -46,9 +46,12 @@ pub(in crate::cli) struct Options<T: Args> {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct NoOptions {}
 
+/// The heading of the flags of every verb.
+pub(in crate::cli) const COMMON: &str = "Common options";
+
 /// Flags of every verb.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Common options")]
+#[command(next_help_heading = COMMON)]
 pub(in crate::cli) struct Common {
     /// The configuration; tuner.toml of this directory or of the package when not given
     #[arg(long, value_name = "FILE")]
@@ -122,6 +125,8 @@ pub(in crate::cli) enum Verb {
     Report(Options<ReportOptions>),
     /// Serve models to OpenAI-compatible clients
     Serve(Options<ServeOptions>),
+    /// Print this program's documentation: every verb and key, a manual page, completions for a shell
+    Describe(Options<DescribeOptions>),
 }
 
 impl Verb {
@@ -140,6 +145,7 @@ impl Verb {
             Self::Resume(options) => &options.common,
             Self::Report(options) => &options.common,
             Self::Serve(options) => &options.common,
+            Self::Describe(options) => &options.common,
         }
     }
 }

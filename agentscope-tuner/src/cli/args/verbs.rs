@@ -177,3 +177,31 @@ pub(in crate::cli) enum Which {
     /// dataset.eval
     Eval,
 }
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct DescribeOptions {
+    /// What to print
+    #[arg(value_enum, value_name = "WHAT", default_value_t = What::Reference)]
+    pub(in crate::cli) what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum What {
+    /// Every verb and every key of tuner.toml, as Markdown
+    Reference,
+    /// The JSON schema of tuner.toml, for editors
+    Schema,
+    /// A manual page
+    Man,
+    /// Completions for Bash
+    Bash,
+    /// Completions for Zsh
+    Zsh,
+    /// Completions for fish
+    Fish,
+    /// Completions for Elvish
+    Elvish,
+    /// Completions for PowerShell
+    #[value(name = "powershell")]
+    PowerShell,
+}

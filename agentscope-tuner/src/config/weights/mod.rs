@@ -2,6 +2,7 @@
 
 mod apply;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::file::DatasetTable;
@@ -11,7 +12,7 @@ use crate::model::Sampling;
 macro_rules! table {
     ($($(#[$doc:meta])* $name:ident: $kind:ty,)*) => {
         /// `[strategy.weights]`: reinforcement learning of an embedded model.
-        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "kebab-case", default)]
         pub struct WeightsTable {
             $($(#[$doc])* #[serde(skip_serializing_if = "Option::is_none")] pub $name: Option<$kind>,)*
@@ -106,7 +107,7 @@ table! {
 }
 
 /// `lora = { rank = 16, alpha = 32, targets = ["q_proj", …] }`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct LoraTable {
     /// Rank; 16 when unset.
@@ -121,7 +122,7 @@ pub struct LoraTable {
 }
 
 /// `overlong = { limit = 512, cache = 128 }`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct OverlongTable {
     /// The most tokens that an answer may have.
@@ -131,7 +132,7 @@ pub struct OverlongTable {
 }
 
 /// `warm-start = { path = "data", split = "demonstrations", steps = 100 }`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct WarmStartTable {
     /// A directory, a file, or a name on the hub, with a column `messages`.

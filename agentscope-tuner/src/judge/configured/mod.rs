@@ -1,38 +1,14 @@
 //! Judges of `tuner.toml`: `[judges.NAME]` tables.
 //!
-//! ```toml
-//! [judges.right]
-//! kind = "numeric"
-//! field = "answer"          # of the row: the reference, or a list of references of which the best counts
-//!
-//! [judges.total]
-//! kind = "weighted"
-//! parts = [{ judge = "right", weight = 0.7 }, { name = "cheap", kind = "cost", most = 0.01, weight = 0.3 }]
-//! ```
-//!
-//! | kind | settings beside `field` |
-//! |---|---|
-//! | `exact`, `contains` | `ignore = { case, punctuation, articles, whitespace }` |
-//! | `numeric` | `absolute`, `relative` |
-//! | `choice` | `options`, 4 when unset |
-//! | `regex` | `pattern`; no `field` |
-//! | `json-schema` | `schema`, a table or the path of a file; no `field` |
-//! | `token-f1`, `edit` | |
-//! | `bleu` | `smoothing`, `lowercase` |
-//! | `rouge` | `variant` (`"1"`, `"2"`, `"l"`, `"lsum"`), `stem` |
-//! | `time`, `tokens`, `cost` | `most`; no `field` |
-//! | `rubric` | `model`, `criteria`, `lowest`, `highest`, `repeats`; `field` may be left out |
-//! | `pairwise` | `model`, `criteria`: against the reference |
-//! | `relative` | `model`, `criteria`: all responses to a row at once, of all candidates and repeats; no `field` |
-//! | `weighted` | `parts`: judges of `[judges]` or of the program, or tables with a `name` and a `kind` |
-//!
-//! All that read the response take `response-field`, where it is an object, and `extract`, a regular expression whose
-//! last match (its first group, if any) is the answer. Fields may be paths: `answers.text`.
+#![doc = include_str!("kinds.md")]
 
 mod kind;
 mod read;
 mod row;
 mod table;
+
+/// What may stand in such a table, as Markdown.
+pub(crate) const KINDS: &str = include_str!("kinds.md");
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -29,6 +29,7 @@ mod tests;
 use std::path::PathBuf;
 
 use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Inputs, Outcome, Strategy, statistics::CONFIDENCE};
@@ -93,7 +94,7 @@ impl Default for PromptTuning {
 }
 
 /// How much is tried: the most rollouts, where the budget does not end the run before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Effort {
     /// 300 rollouts.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::rollout::Record;
@@ -11,7 +12,7 @@ const REWARD: &str = "reward";
 /// A weighted sum of what is known of a rollout; more is better, so what is to be small has a negative weight.
 ///
 /// The names are `reward`, `usd`, `tokens` and `seconds`; any other is a metric of the workflow or the judge.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Written", into = "BTreeMap<String, f64>")]
 pub struct Objective(BTreeMap<String, f64>);
 
@@ -75,7 +76,7 @@ fn measure(record: &Record, name: &str) -> Option<f64> {
 }
 
 /// As it stands in `tuner.toml`: a name, or a table of weights.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 enum Written {
     Name(String),
