@@ -252,5 +252,5 @@ impl fmt::Debug for Program {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;
