@@ -140,7 +140,7 @@ impl Drop for Group {
 }
 
 /// Kills every program that runs, with its children: for an exit that drops nothing.
-pub fn kill_all() {
+pub fn kill_programs() {
     running().iter().copied().for_each(kill);
 }
 

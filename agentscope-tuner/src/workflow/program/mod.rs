@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-pub use child::kill_all;
+pub use child::kill_programs;
 pub(crate) use configured::COMMAND;
 pub use configured::{ProgramSpec, program_entry};
 use serde::{Serialize, de::DeserializeOwned};
