@@ -125,7 +125,8 @@ pub use agentscope_tuner_macros::tool;
 /// Makes an async function a workflow: what the tuner runs on every row of a dataset and improves.
 ///
 /// The first parameter is the task, any type that is `Deserialize + Clone`, by value or by reference. Every
-/// later one is supplied by the tuner and says by its type what it is: a [`Model`](model::Model), a
+/// later one is supplied by the tuner and says by its type what it is: a [`Model`](model::Model), the same
+/// as an address for other clients ([`ModelEndpoint`](workflow::ModelEndpoint)), a
 /// [`Prompt`](workflow::Prompt), [`Demos`](workflow::Demos), the [`Context`](workflow::Context), or a type
 /// of your own that implements [`FromContext`](workflow::FromContext). Its name is its slot in the
 /// configuration; an attribute gives the slot a default:

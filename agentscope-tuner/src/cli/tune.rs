@@ -177,7 +177,7 @@ pub(super) async fn stop_when(stop: &CancellationToken, time: Option<Duration>) 
     }
     stop.cancel();
     _ = tokio::signal::ctrl_c().await;
-    workflow::kill_all();
+    workflow::kill_programs();
     std::process::exit(INTERRUPTED.into());
 }
 

@@ -27,7 +27,7 @@ use crate::{
     registry::Registry,
     rollout::{Job, PricedModel, Record, Store, Task},
     tuner::Session,
-    workflow::{SlotRole, kill_all},
+    workflow::{SlotRole, kill_programs},
 };
 
 /// Under this name the given model stands among those of the run.
@@ -104,7 +104,7 @@ pub(super) fn worker(
                 show::note("stopping: rollouts under way are finished; Ctrl-C again leaves at once");
                 interrupted.cancel();
                 _ = tokio::signal::ctrl_c().await;
-                kill_all();
+                kill_programs();
                 std::process::exit(INTERRUPTED.into());
             }
         });

@@ -15,7 +15,7 @@ pub(super) fn faults(registry: &Registry) -> Vec<String> {
     if registry.workflows.is_empty() {
         faults.push(
             "no workflow is registered: put #[workflow] on an async function; if it stands in a library, \
-             name the library in main!(my_library)"
+             name the library in main!(my_library); or describe a program under [workflows.NAME] in tuner.toml"
                 .to_owned(),
         );
     }

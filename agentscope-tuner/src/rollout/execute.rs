@@ -208,10 +208,8 @@ impl Rollout<'_> {
             .seed(scope.seed())
             .meter(Arc::clone(scope.meter()))
             .span(self.span.clone());
-        let context = match &self.stage.access {
-            Some(access) => context.access(Arc::clone(access), over.clone()),
-            None => context,
-        };
+        let open = |context: ContextBuilder, access| context.access(Arc::clone(access), over.clone());
+        let context = self.stage.access.iter().fold(context, open);
         binding.fill(context, scope, &self.stage.ledger)
     }
 

@@ -18,5 +18,5 @@ pub use group::Group;
 pub use meter::{Meter, Spent};
 pub use output::{WorkflowOutput, WorkflowReturn, WorkflowValue};
 pub(crate) use program::COMMAND;
-pub use program::{Program, ProgramSpec, kill_all, program_entry};
+pub use program::{Program, ProgramSpec, kill_programs, program_entry};
 pub use slot::{Bound, SlotDefault, SlotRole, SlotSpec};

@@ -33,7 +33,7 @@ async fn evaluate(model: impl ChatModel, options: Options) -> (Outcome, Vec<Reco
     let runs = tempfile::tempdir().unwrap();
     let outcome = Tuner::new::<asks_five_times, content>()
         .dataset(Dataset::from_rows([json!("a"), json!("b")]))
-        .model("model", agentscope_tuner::model::Model::new(model))
+        .model("model", Model::new(model))
         .options(options)
         .runs(runs.path())
         .run(Evaluation::default())

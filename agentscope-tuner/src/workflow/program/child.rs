@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    io,
     pin::pin,
     process::{ExitStatus, Stdio},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -48,61 +49,73 @@ pub(super) async fn finish(mut command: Command, name: String, input: String) ->
         Error::new(ErrorKind::Config, message).with_source(error)
     })?;
     let group = Group::of(&child);
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (mut answer, mut complaints) = (Vec::new(), Vec::new());
-    let (status, fits) = {
-        let talk = async {
-            tokio::join!(feed(stdin, input), fill(stdout, &mut answer), tail(stderr, &mut complaints)).1
-        };
-        let mut talk = pin!(talk);
-        let mut talked = None;
-        let status = loop {
-            tokio::select! {
-                status = child.wait() => break status,
-                fits = &mut talk, if talked.is_none() => talked = Some(fits),
-            }
-            if talked == Some(false) {
-                break Ok(ExitStatus::default());
-            }
-        };
-        // Children that it left behind hold its pipes open.
-        drop(group);
-        let fits = match talked {
-            Some(fits) => fits,
-            None => tokio::time::timeout(DRAIN, talk).await.unwrap_or(true),
-        };
-        (status?, fits)
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let talk = async {
+        let answered = fill(stdout, &mut answer);
+        tokio::try_join!(feed(stdin, input), answered, tail(stderr, &mut complaints)).map(drop)
     };
-    if !fits {
+    let status = heard_out(&mut child, group, talk).await.map_err(|TooMuch| {
         let message = format!("`{name}` answered more than {} MiB and was killed", MOST_ANSWER >> 20);
-        return Err(Error::new(ErrorKind::Workflow, message));
-    }
+        Error::new(ErrorKind::Workflow, message)
+    })??;
     let complaints = String::from_utf8_lossy(&complaints).trim().to_owned();
     Ok(Finished { status, answer, complaints })
 }
 
+/// Waits for the end of `child` while it talks, kills what is left of its group, and hears the rest.
+async fn heard_out(
+    child: &mut Child,
+    group: Group,
+    talk: impl Future<Output = Result<(), TooMuch>>,
+) -> Result<io::Result<ExitStatus>, TooMuch> {
+    let mut talk = pin!(talk);
+    let mut heard = false;
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status,
+            talked = &mut talk, if !heard => {
+                talked?;
+                heard = true;
+            }
+        }
+    };
+    // Children that it left behind hold its pipes open.
+    drop(group);
+    if !heard && let Ok(talked) = tokio::time::timeout(DRAIN, talk).await {
+        talked?;
+    }
+    Ok(status)
+}
+
+/// The answer is longer than it may be.
+struct TooMuch;
+
 /// A program may end without having read its task: that is its own affair.
-async fn feed(stdin: Option<ChildStdin>, input: String) {
+async fn feed(stdin: Option<ChildStdin>, input: String) -> Result<(), TooMuch> {
     if let Some(mut stdin) = stdin {
         _ = stdin.write_all(input.as_bytes()).await;
     }
+    Ok(())
 }
 
-/// Reads all; false when it is too much.
-async fn fill(from: Option<impl AsyncRead + Unpin>, to: &mut Vec<u8>) -> bool {
-    let Some(from) = from else { return true };
-    _ = from.take(MOST_ANSWER as u64 + 1).read_to_end(to).await;
-    to.len() <= MOST_ANSWER
+/// Reads all.
+async fn fill(from: Option<impl AsyncRead + Unpin>, to: &mut Vec<u8>) -> Result<(), TooMuch> {
+    if let Some(from) = from {
+        _ = from.take(MOST_ANSWER as u64 + 1).read_to_end(to).await;
+    }
+    if to.len() <= MOST_ANSWER { Ok(()) } else { Err(TooMuch) }
 }
 
 /// Reads all, and keeps the end.
-async fn tail(from: Option<impl AsyncRead + Unpin>, to: &mut Vec<u8>) {
-    let Some(mut from) = from else { return };
+async fn tail(from: Option<impl AsyncRead + Unpin>, to: &mut Vec<u8>) -> Result<(), TooMuch> {
+    let Some(mut from) = from else { return Ok(()) };
     let mut piece = [0; MOST_COMPLAINTS];
     while let Ok(read @ 1..) = from.read(&mut piece).await {
         to.extend_from_slice(&piece[..read]);
         to.drain(..to.len().saturating_sub(MOST_COMPLAINTS));
     }
+    Ok(())
 }
 
 /// A program and its children, killed when this is dropped.
@@ -127,7 +140,7 @@ impl Drop for Group {
 }
 
 /// Kills every program that runs, with its children: for an exit that drops nothing.
-pub fn kill_all() {
+pub fn kill_programs() {
     running().iter().copied().for_each(kill);
 }
 

@@ -78,7 +78,7 @@ fn program(context: &Context) -> Result<Program> {
             Bound::Model(_) if Some(name) == main => program.model(&context.endpoint(name)?),
             Bound::Model(_) => program.model_as(&variable, &context.endpoint(name)?),
             Bound::Prompt(text) => program.env(format!("SLOT_{variable}"), &**text),
-            Bound::Demos(demos) => program.env(format!("SLOT_{variable}"), written(&**demos)?),
+            Bound::Demos(demos) => program.env(format!("SLOT_{variable}"), written(demos)?),
             Bound::Value(value) => match &**value {
                 Value::String(text) => program.env(format!("SLOT_{variable}"), text),
                 other => program.env(format!("SLOT_{variable}"), other.to_string()),

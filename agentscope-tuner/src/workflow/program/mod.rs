@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-pub use child::kill_all;
+pub use child::kill_programs;
 pub(crate) use configured::COMMAND;
 pub use configured::{ProgramSpec, program_entry};
 use serde::{Serialize, de::DeserializeOwned};
@@ -252,5 +252,5 @@ impl fmt::Debug for Program {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;

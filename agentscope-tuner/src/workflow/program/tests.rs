@@ -1,3 +1,5 @@
+#![cfg(unix)]
+
 use std::{path::Path, time::Instant};
 
 use serde_json::{Value, json};
@@ -67,6 +69,9 @@ async fn a_failure_shows_how_its_standard_error_ends() {
 async fn an_answer_is_bounded() {
     let error = sh("yes").ask(&1).await.unwrap_err();
     assert!(error.to_string().contains("more than 4 MiB"), "{error}");
+    // Whoever goes on although nobody listens is killed too.
+    let stubborn = "(trap '' PIPE; yes; sleep 60) & trap '' PIPE; wait";
+    assert!(sh(stubborn).ask(&1).await.is_err());
     let error = sh(r"printf '\377'").ask(&1).await.unwrap_err();
     assert!(error.to_string().contains("no UTF-8"), "{error}");
 }
