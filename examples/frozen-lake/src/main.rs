@@ -1,0 +1,48 @@
+//! Crosses a frozen lake, one move a turn. The game itself says how it went, so there is no judge.
+
+use agentscope_tuner::{
+    model::{ChatRequest, scripted::Scripted},
+    prelude::*,
+    seed,
+};
+use frozen_lake::{Lake, Move, Walk};
+
+/// One row of `data/train.jsonl`: the lake that is drawn from a seed.
+#[derive(Clone, Deserialize)]
+struct Crossing {
+    seed: u64,
+    size: usize,
+}
+
+/// Walks from the upper left corner to the lower right one. The model sees the map before each move.
+#[workflow]
+async fn cross(
+    task: Crossing,
+    model: Model,
+    #[prompt(file = "rules.md")] rules: Prompt,
+) -> Result<WorkflowOutput<Vec<Move>>> {
+    let mut walk = Walk::new(Lake::freeze(task.seed, task.size)?);
+    let mut chat = ChatRequest::new([Msg::system(rules)]);
+    while walk.goes_on() {
+        chat.messages.push(Msg::user(walk.view()));
+        let reply = model.chat(&chat).await?.message;
+        let Ok(step) = reply.text().parse() else { break };
+        walk.step(step);
+        chat.messages.push(reply);
+    }
+    let reward = if walk.is_across() { 1.0 } else { 0.0 };
+    let sunk = if walk.is_sunk() { 1.0 } else { 0.0 };
+    let moves = walk.into_moves();
+    let count = moves.len();
+    Ok(WorkflowOutput::new(moves).reward(reward).metric("sunk", sunk).metric("moves", count as f64))
+}
+
+// Moves at random: what is to be beaten. The engine gives each call a seed of its own.
+agentscope_tuner::scripted!("stumbler", |_| {
+    Ok(Scripted::new("stumbler", |request| {
+        let number = seed::draw(request.sampling.seed.unwrap_or_default(), "stumble", []);
+        Move::ALL[(number % 4) as usize].to_string()
+    }))
+});
+
+agentscope_tuner::main!();
