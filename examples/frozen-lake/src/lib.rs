@@ -163,7 +163,8 @@ impl Walk {
             false if cell + 1 == self.lake.holes.len() => 'G',
             false => 'F',
         };
-        let row = |row: usize| (0..self.lake.size).map(|column| letter(row * self.lake.size + column)).collect();
+        let row =
+            |row: usize| (0..self.lake.size).map(|column| letter(row * self.lake.size + column)).collect();
         (0..self.lake.size).map(row).collect::<Vec<String>>().join("\n")
     }
 }
@@ -181,7 +182,9 @@ mod tests {
             let distances = lake.distances();
             while walk.goes_on() {
                 let nearer = |step: &Move| {
-                    lake.beside(walk.cell(), *step).is_some_and(|next| distances[next] < distances[walk.cell()] && distances[next].is_some())
+                    lake.beside(walk.cell(), *step).is_some_and(|next| {
+                        distances[next] < distances[walk.cell()] && distances[next].is_some()
+                    })
                 };
                 let step = Move::ALL.into_iter().find(nearer).unwrap();
                 walk.step(step);

@@ -28,7 +28,11 @@ struct Sum {
 
 /// Answers with a number.
 #[workflow]
-async fn solve(task: Sum, model: Model, #[prompt("Answer with the number alone.")] system: Prompt) -> Result<String> {
+async fn solve(
+    task: Sum,
+    model: Model,
+    #[prompt("Answer with the number alone.")] system: Prompt,
+) -> Result<String> {
     let chat = ChatRequest::new([Msg::system(system), Msg::user(task.question)]);
     Ok(model.chat(&chat).await?.message.text())
 }
@@ -42,7 +46,8 @@ async fn exact(task: &Sum, response: &str) -> bool {
 /// Chooses the model, on the rows of `data`.
 async fn tune(live: bool) -> Result<()> {
     let tuner = Tuner::new::<solve, exact>().dataset(Dataset::open("data")?.split("test")).runs(RUNS);
-    let tuner = models::known(live)?.into_iter().fold(tuner, |tuner, (name, model)| tuner.known_model(name, model));
+    let tuner =
+        models::known(live)?.into_iter().fold(tuner, |tuner, (name, model)| tuner.known_model(name, model));
     let slot = SlotPath::new("solve", "model");
     let outcome = tuner.run(ModelSelection::of_models(&slot, models::NAMES)).await?;
     say(&outcome.headline);
@@ -63,7 +68,10 @@ async fn serve(live: bool) -> Result<()> {
     Ok(axum::serve(listener, router).await?)
 }
 
-async fn answer(State(tuned): State<Tuned<solve>>, Json(task): Json<Sum>) -> Result<String, (StatusCode, String)> {
+async fn answer(
+    State(tuned): State<Tuned<solve>>,
+    Json(task): Json<Sum>,
+) -> Result<String, (StatusCode, String)> {
     tuned.run(task).await.map_err(|error| (StatusCode::BAD_GATEWAY, error.to_string()))
 }
 

@@ -9,8 +9,12 @@ use agentscope_tuner::{
 };
 use serde_json::{Value, json};
 
-agentscope_tuner::scripted!("writer-small", |_| Ok(Scripted::new("writer-small", |request| write(request, 0.5))));
-agentscope_tuner::scripted!("writer-large", |_| Ok(Scripted::new("writer-large", |request| write(request, 0.85))));
+agentscope_tuner::scripted!("writer-small", |_| Ok(Scripted::new("writer-small", |request| write(
+    request, 0.5
+))));
+agentscope_tuner::scripted!("writer-large", |_| Ok(Scripted::new("writer-large", |request| write(
+    request, 0.85
+))));
 agentscope_tuner::scripted!("critic", |_| Ok(Scripted::new("critic", criticise)));
 
 /// What a good reply has, and what to look for in one.
@@ -35,9 +39,12 @@ fn write(request: &ChatRequest, care: f64) -> String {
         ("We are sorry for the trouble.".into(), ""),
         ("We will send a new one tomorrow.".into(), ""),
     ];
-    let drawn = (0_u8..).zip(parts).map(|(place, (good, poor))| {
-        if draw(request, "write", place) < forgets { poor.to_owned() } else { good }
-    });
+    let drawn =
+        (0_u8..).zip(parts).map(
+            |(place, (good, poor))| {
+                if draw(request, "write", place) < forgets { poor.to_owned() } else { good }
+            },
+        );
     drawn.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
@@ -71,9 +78,7 @@ fn criticise(request: &ChatRequest) -> String {
         }
         "Ranking" => {
             let replies = (1..).map_while(|number| Some((number, of(&format!("answer_{number}"))?)));
-            let grade = |(number, parts): (usize, usize)| {
-                json!({ "answer": number, "reason": reason(parts), "score": parts as f64 / PARTS as f64 })
-            };
+            let grade = |(number, parts): (usize, usize)| json!({ "answer": number, "reason": reason(parts), "score": parts as f64 / PARTS as f64 });
             json!({ "grades": replies.map(grade).collect::<Vec<_>>() })
         }
         _ => {

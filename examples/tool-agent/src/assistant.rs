@@ -16,7 +16,8 @@ agentscope_tuner::scripted!("assistant-medium", |_| {
     Ok(Assistant { name: "assistant-medium", reads_names: 0.5, tries_again: 0.9, adds_by_tool: 0.85 }.model())
 });
 agentscope_tuner::scripted!("assistant-large", |_| {
-    Ok(Assistant { name: "assistant-large", reads_names: 0.95, tries_again: 0.97, adds_by_tool: 0.96 }.model())
+    Ok(Assistant { name: "assistant-large", reads_names: 0.95, tries_again: 0.97, adds_by_tool: 0.96 }
+        .model())
 });
 
 /// How likely a model is to do the right thing.
@@ -37,7 +38,9 @@ impl Assistant {
     }
 
     fn answer(self, request: &ChatRequest) -> ChatResponse {
-        let said = |role| request.messages.iter().find(move |msg| msg.role == role).map(Msg::text).unwrap_or_default();
+        let said = |role| {
+            request.messages.iter().find(move |msg| msg.role == role).map(Msg::text).unwrap_or_default()
+        };
         let (question, system) = (said(Role::User), said(Role::System));
         let advised = |advice: &str| system.contains(advice);
         let tools = Results(request);
@@ -79,7 +82,8 @@ impl Assistant {
 
 /// Pieces and articles of a question such as `What do 3 pens and 2 rulers cost?`.
 fn order(question: &str) -> Vec<(u64, &str)> {
-    let words: Vec<_> = question.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<_> =
+        question.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
     words.windows(2).filter_map(|pair| Some((pair[0].parse().ok()?, pair[1]))).collect()
 }
 

@@ -35,7 +35,9 @@ async fn price(
 ) -> Result<u32, String> {
     let found = CATALOGUE.iter().find(|(name, _)| *name == article);
     let names = || CATALOGUE.map(|(name, _)| name).join(", ");
-    found.map(|(_, price)| *price).ok_or_else(|| format!("there is no `{article}`; the catalogue has: {}", names()))
+    found
+        .map(|(_, price)| *price)
+        .ok_or_else(|| format!("there is no `{article}`; the catalogue has: {}", names()))
 }
 
 /// One line of an order.

@@ -8,8 +8,18 @@ use agentscope_tuner::{
     seed,
 };
 
-agentscope_tuner::scripted!("thinker-small", |_| Ok(Thinker { name: "thinker-small", solves: 0.4, checks: 0.4 }.model()));
-agentscope_tuner::scripted!("thinker-large", |_| Ok(Thinker { name: "thinker-large", solves: 0.7, checks: 0.95 }.model()));
+agentscope_tuner::scripted!("thinker-small", |_| Ok(Thinker {
+    name: "thinker-small",
+    solves: 0.4,
+    checks: 0.4
+}
+.model()));
+agentscope_tuner::scripted!("thinker-large", |_| Ok(Thinker {
+    name: "thinker-large",
+    solves: 0.7,
+    checks: 0.95
+}
+.model()));
 agentscope_tuner::scripted!("thinker-coach", |_| Ok(Scripted::new("thinker-coach", coach)));
 
 /// Prompts with these words leave less than half of the mistakes.
@@ -34,7 +44,8 @@ impl Thinker {
 
     fn answer(self, request: &ChatRequest) -> String {
         let first = |role| request.messages.iter().find(move |msg| msg.role == role).map(Msg::text);
-        let (system, asked) = (first(Role::System).unwrap_or_default(), first(Role::User).unwrap_or_default());
+        let (system, asked) =
+            (first(Role::System).unwrap_or_default(), first(Role::User).unwrap_or_default());
         let attempt = request.messages.iter().filter(|msg| msg.role == Role::Assistant).count();
         match numbers(&asked)[..] {
             [sum, product] => self.solve(&system, sum, product, attempt),
@@ -55,7 +66,8 @@ impl Thinker {
 
     fn verify(self, system: &str, [sum, product]: [u64; 2], [a, b]: [u64; 2]) -> String {
         let ids = [sum, product, a, b].map(u64::to_le_bytes);
-        let careless = self.draw("verify", &ids.each_ref().map(|id| &id[..])) < (1.0 - self.checks) * left(system, CHECKING);
+        let careless = self.draw("verify", &ids.each_ref().map(|id| &id[..]))
+            < (1.0 - self.checks) * left(system, CHECKING);
         match (a + b == sum, a * b == product || careless) {
             (true, true) => "Right.".to_owned(),
             (false, _) => format!("Wrong: the sum is {}.", a + b),

@@ -26,7 +26,7 @@ type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 const SEED: u64 = 5;
 const TEST_ROWS: usize = 200;
 const TRAIN_ROWS: usize = 1000;
-const STEPS: u64 = 1500;
+const STEPS: u64 = 500;
 /// Games a step.
 const BATCH: u64 = 64;
 /// Ids of special tokens.
@@ -48,7 +48,8 @@ fn main() -> Result {
 fn rows(directory: &Path) -> Result<HashSet<Lake>> {
     let mut seen = HashSet::new();
     let mut test = HashSet::new();
-    let mut files = [fs::File::create(directory.join("test.jsonl"))?, fs::File::create(directory.join("train.jsonl"))?];
+    let mut files =
+        [fs::File::create(directory.join("test.jsonl"))?, fs::File::create(directory.join("train.jsonl"))?];
     for seed in 0.. {
         let size = 4;
         let lake = Lake::freeze(seed, size)?;
@@ -87,7 +88,9 @@ fn model(directory: &Path, test: &HashSet<Lake>) -> Result {
         floor: 0.05,
         ..Schedule::constant(3e-3)
     };
-    let mut lakes = (1 << 32..).map(|seed| Lake::freeze(seed, 4)).filter(|lake| !matches!(lake, Ok(lake) if test.contains(lake)));
+    let mut lakes = (1 << 32..)
+        .map(|seed| Lake::freeze(seed, 4))
+        .filter(|lake| !matches!(lake, Ok(lake) if test.contains(lake)));
     for step in 0..STEPS {
         let mut rows = Vec::new();
         for number in step * BATCH..(step + 1) * BATCH {
