@@ -98,8 +98,8 @@ impl FromStr for Move {
 
     /// The last word of what a model said.
     fn from_str(text: &str) -> Result<Self, String> {
-        let words = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-        let last = words.last().unwrap_or_default().to_lowercase();
+        let mut words = text.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+        let last = words.next_back().unwrap_or_default().to_lowercase();
         let named = Self::ALL.into_iter().find(|step| step.to_string() == last);
         named.ok_or_else(|| format!("`{text}` is no move: left, down, right, up"))
     }
