@@ -24,8 +24,9 @@ impl Lake {
         if !(2..=8).contains(&size) {
             return Err(format!("a lake of size {size} cannot be drawn: use 2 to 8"));
         }
-        let lakes = (0_u64..).map(|attempt| Self::draw(seed, size, attempt));
-        lakes.into_iter().find(|lake| lake.distances()[0].is_some()).ok_or_else(|| unreachable!())
+        let mut lakes = (0..).map(|attempt| Self::draw(seed, size, attempt));
+        let crossable = lakes.find(|lake| lake.distances()[0].is_some());
+        crossable.ok_or_else(|| format!("no lake of seed {seed} can be crossed"))
     }
 
     fn draw(seed: u64, size: usize, attempt: u64) -> Self {

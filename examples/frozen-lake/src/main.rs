@@ -30,11 +30,10 @@ async fn cross(
         walk.step(step);
         chat.messages.push(reply);
     }
-    let reward = if walk.is_across() { 1.0 } else { 0.0 };
-    let sunk = if walk.is_sunk() { 1.0 } else { 0.0 };
+    let (across, sunk) = (f64::from(walk.is_across()), f64::from(walk.is_sunk()));
     let moves = walk.into_moves();
-    let count = moves.len();
-    Ok(WorkflowOutput::new(moves).reward(reward).metric("sunk", sunk).metric("moves", count as f64))
+    let count = moves.len() as f64;
+    Ok(WorkflowOutput::new(moves).reward(across).metric("sunk", sunk).metric("moves", count))
 }
 
 // Moves at random: what is to be beaten. The engine gives each call a seed of its own.
