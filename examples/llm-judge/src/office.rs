@@ -24,7 +24,7 @@ const PARTS: usize = 4;
 fn facts(letter: &str) -> (&str, &str) {
     let words = || letter.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     let number = words().find(|word| word.parse::<u32>().is_ok());
-    (words().last().unwrap_or_default(), number.unwrap_or_default())
+    (words().next_back().unwrap_or_default(), number.unwrap_or_default())
 }
 
 /// Each part of a good reply is there with probability `care`; asked to check, a writer forgets half as often.
