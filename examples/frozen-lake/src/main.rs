@@ -1,10 +1,6 @@
 //! Crosses a frozen lake, one move a turn. The game itself says how it went, so there is no judge.
 
-use agentscope_tuner::{
-    model::{ChatRequest, scripted::Scripted},
-    prelude::*,
-    seed,
-};
+use agentscope_tuner::{model::scripted::Scripted, prelude::*, seed};
 use frozen_lake::{Lake, Move, Walk};
 
 /// One row of `data/train.jsonl`: the lake that is drawn from a seed.

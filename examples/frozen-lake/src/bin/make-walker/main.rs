@@ -1,4 +1,4 @@
-//! Makes the rows and the model of this example: `cargo run --release -p frozen-lake --bin make`.
+//! Makes the rows and the model of this example: `cargo run --release -p frozen-lake --bin make-walker`.
 //!
 //! The model learns from games of a player who looks where the holes are in two games of five. Same seed, same files. It takes
 //! about ten minutes on two cores.
@@ -69,7 +69,7 @@ fn rows(directory: &Path) -> Result<HashSet<Lake>> {
     Ok(test)
 }
 
-/// A Llama of 0.25 million parameters.
+/// A Llama of 0.3 million parameters.
 fn model(directory: &Path, test: &HashSet<Lake>) -> Result {
     let tokens: Vec<String> = SPECIAL.iter().chain(&WORDS).map(|text| (*text).to_owned()).collect();
     let shape = PolicyConfig::llama(tokens.len(), 96, 3, 4);
@@ -82,16 +82,20 @@ fn model(directory: &Path, test: &HashSet<Lake>) -> Result {
     let demonstrations = Demonstrations { template: &template, tokenizer: &tokenizer, stop_tokens: &[END] };
     let params = Params::init(&Cpu::default(), &config, 0.05, SEED)?;
     let mut trainer = Trainer::new(config.clone(), params, None, TrainerSettings::default())?;
-    let rate = Schedule {
-        warmup_steps: 50,
-        decay: Decay::Cosine,
-        total_steps: STEPS,
-        floor: 0.05,
-        ..Schedule::constant(3e-3)
-    };
-    let mut lakes = (1 << 32..)
-        .map(|seed| Lake::freeze(seed, SIZE))
-        .filter(|lake| !matches!(lake, Ok(lake) if test.contains(lake)));
+    watch(&mut trainer, &demonstrations, test)?;
+    let generation =
+        GenerationConfig { eos_token_ids: vec![END], pad_token_id: Some(PAD), ..GenerationConfig::default() };
+    let options = SaveOptions { dtype: Dtype::Bf16, ..SaveOptions::default() };
+    Ok(Checkpoint::new(config, generation).save(directory, &trainer.params().to_tensors()?, &options)?)
+}
+
+/// Learns from games on lakes that are not in `test`.
+fn watch(trainer: &mut Trainer<Cpu>, demonstrations: &Demonstrations<'_>, test: &HashSet<Lake>) -> Result {
+    let constant = Schedule::constant(3e-3);
+    let rate =
+        Schedule { warmup_steps: 50, decay: Decay::Cosine, total_steps: STEPS, floor: 0.05, ..constant };
+    let lakes = (1 << 32..).map(|seed| Lake::freeze(seed, SIZE));
+    let mut lakes = lakes.filter(|lake| !matches!(lake, Ok(lake) if test.contains(lake)));
     for step in 0..STEPS {
         let mut rows = Vec::new();
         for number in step * BATCH..(step + 1) * BATCH {
@@ -103,10 +107,7 @@ fn model(directory: &Path, test: &HashSet<Lake>) -> Result {
             say(&format!("{}/{STEPS}: loss {:.4}", step + 1, report.loss));
         }
     }
-    let generation =
-        GenerationConfig { eos_token_ids: vec![END], pad_token_id: Some(PAD), ..GenerationConfig::default() };
-    let options = SaveOptions { dtype: Dtype::Bf16, ..SaveOptions::default() };
-    Ok(Checkpoint::new(config, generation).save(directory, &trainer.params().to_tensors()?, &options)?)
+    Ok(())
 }
 
 #[expect(clippy::print_stderr, reason = "a program that says how far it is")]
