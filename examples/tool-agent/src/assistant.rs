@@ -42,36 +42,45 @@ impl Assistant {
             request.messages.iter().find(move |msg| msg.role == role).map(Msg::text).unwrap_or_default()
         };
         let (question, system) = (said(Role::User), said(Role::System));
-        let advised = |advice: &str| system.contains(advice);
         let tools = Results(request);
+        match (tools.total(), self.lines(&question, &system, &tools)) {
+            (Some(total), _) => ChatResponse::text(format!("That comes to {total} cents.")),
+            (None, Err(calls)) => asking("Let me look that up.", calls),
+            (None, Ok(lines)) => self.add(&question, &system, &lines),
+        }
+    }
 
+    /// Prices and pieces of what was ordered, or the calls that are still to be made for them.
+    fn lines(self, question: &str, system: &str, tools: &Results<'_>) -> Result<Vec<(u64, u64)>, Vec<Call>> {
         let (mut calls, mut lines) = (Vec::new(), Vec::new());
-        for (count, plural) in order(&question) {
+        for (count, plural) in order(question) {
             let name = plural.strip_suffix('s').unwrap_or(plural);
-            let reads = advised("singular") || self.does("read", self.reads_names, &question, plural);
+            let reads = system.contains("singular") || self.does("read", self.reads_names, question, plural);
             let asked = if reads { name } else { plural };
             match tools.price(name).or_else(|| tools.price(asked)) {
                 Some(Ok(price)) => lines.push((price, count)),
                 None => calls.push(("price", json!({ "article": asked }))),
-                Some(Err(())) if self.does("try again", self.tries_again, &question, plural) => {
+                Some(Err(())) if self.does("try again", self.tries_again, question, plural) => {
                     calls.push(("price", json!({ "article": name })));
                 }
                 Some(Err(())) => lines.push((100, count)),
             }
         }
-        if !calls.is_empty() {
-            return asking("Let me look that up.", calls);
-        }
-        if let Some(total) = tools.total() {
-            return ChatResponse::text(format!("That comes to {total} cents."));
-        }
-        if advised("tool for every sum") || self.does("add", self.adds_by_tool, &question, "") {
+        if calls.is_empty() { Ok(lines) } else { Err(calls) }
+    }
+
+    /// By the tool, or in its head.
+    fn add(self, question: &str, system: &str, lines: &[(u64, u64)]) -> ChatResponse {
+        let advised = system.contains("tool for every sum");
+        if advised || self.does("add", self.adds_by_tool, question, "") {
             let lines = lines.iter().map(|(price, count)| json!({ "price": price, "count": count }));
-            let lines: Vec<Value> = lines.collect();
-            return asking("Let me add that up.", vec![("total", json!({ "lines": lines }))]);
+            return asking(
+                "Let me add that up.",
+                vec![("total", json!({ "lines": lines.collect::<Vec<_>>() }))],
+            );
         }
         let total: u64 = lines.iter().map(|(price, count)| price * count).sum();
-        let slip = if self.does("slip", 0.5, &question, "") { 10 } else { 0 };
+        let slip = if self.does("slip", 0.5, question, "") { 10 } else { 0 };
         ChatResponse::text(format!("That comes to {} cents.", total + slip))
     }
 
@@ -80,6 +89,9 @@ impl Assistant {
     }
 }
 
+/// A tool, and what to call it with.
+type Call = (&'static str, Value);
+
 /// Pieces and articles of a question such as `What do 3 pens and 2 rulers cost?`.
 fn order(question: &str) -> Vec<(u64, &str)> {
     let words: Vec<_> =
@@ -87,7 +99,7 @@ fn order(question: &str) -> Vec<(u64, &str)> {
     words.windows(2).filter_map(|pair| Some((pair[0].parse().ok()?, pair[1]))).collect()
 }
 
-fn asking(text: &str, calls: Vec<(&str, Value)>) -> ChatResponse {
+fn asking(text: &str, calls: Vec<Call>) -> ChatResponse {
     let uses = (1..).zip(calls).map(|(number, (name, input))| {
         Block::ToolUse(ToolUse { id: format!("call-{number}"), name: name.to_owned(), input })
     });
