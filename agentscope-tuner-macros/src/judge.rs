@@ -16,7 +16,7 @@ pub(crate) fn implementation(component: &Component, private: Private) -> TokenSt
     let (task_type, response_type) = (task.owned().ty(private), response.owned().ty(private));
     let (meta, slots, workflow) =
         (meta(component, private), slots(component, private), workflow(component, private));
-    let run = run(component, [task, response], private);
+    let (group, run) = (group(component, private), run(component, [task, response], private));
     let associated = [
         quote_spanned!(task.ty.span()=> type Task = #task_type;),
         quote_spanned!(response.ty.span()=> type Response = #response_type;),
@@ -30,6 +30,7 @@ pub(crate) fn implementation(component: &Component, private: Private) -> TokenSt
                 slots: #slots,
                 task: #private::TypeInfo::of::<#task_type>(),
                 response: #private::TypeInfo::of::<#response_type>(),
+                group: #group,
                 workflow: #workflow,
                 run: #run,
             };
@@ -70,7 +71,7 @@ fn run(component: &Component, [task, response]: [&Parameter; 2], private: Privat
     let leading = [task.passed(&local_task), response.passed(&local_response)];
     let arguments: Vec<_> = leading.into_iter().chain(slots).collect();
     let call = call(component, &arguments);
-    let reward = reward(component, private, &output);
+    let rewards = rewards(component, private, &output);
     let private = private.at(name.span());
     quote_spanned! {name.span()=>
         |#judged, #context| #private::std::boxed::Box::pin(async move {
@@ -78,7 +79,7 @@ fn run(component: &Component, [task, response]: [&Parameter; 2], private: Privat
             let #local_response = #read_response(#judged.response)?;
             #(#locals)*
             let #output = #call;
-            #reward
+            #rewards
         })
     }
 }
@@ -92,11 +93,20 @@ fn read(owned: &Owned<'_>, private: Private) -> TokenStream {
     }
 }
 
-/// What the function returned, as a reward.
-fn reward(component: &Component, private: Private, output: &Ident) -> TokenStream {
-    let ReturnType::Type(_, returned) = &component.function.signature.output else {
-        return TokenStream::new();
-    };
+/// Whether the function returns a reward for each response of a group.
+fn group(component: &Component, private: Private) -> TokenStream {
+    returned(component, private).map_or_else(|| quote!(false), |returned| quote!(#returned::GROUP))
+}
+
+/// What the function returned, as rewards.
+fn rewards(component: &Component, private: Private, output: &Ident) -> TokenStream {
+    returned(component, private)
+        .map_or_else(TokenStream::new, |returned| quote!(#returned::into_rewards(#output)))
+}
+
+/// The function's return type as one that a judge may have.
+fn returned(component: &Component, private: Private) -> Option<TokenStream> {
+    let ReturnType::Type(_, returned) = &component.function.signature.output else { return None };
     let here = private.at(returned.span());
-    quote_spanned!(returned.span()=> <#returned as #here::JudgeReturn>::into_reward(#output))
+    Some(quote_spanned!(returned.span()=> <#returned as #here::JudgeReturn>))
 }

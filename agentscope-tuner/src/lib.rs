@@ -82,6 +82,10 @@ pub mod workflow;
 /// # agentscope_tuner::main!();
 /// ```
 ///
+/// A judge that takes a [`Group`](workflow::Group) of responses sees those of all candidates and repeats to one task at once,
+/// and returns a reward for each: `async fn best(task: &Task, answers: &Group<Msg>) -> Vec<f64>`. `select`, and `eval` with
+/// repeats, can use it; each candidate is then run on every row.
+///
 /// | option | meaning |
 /// |---|---|
 /// | `for = path` | The workflow that it judges. The compiler checks that task and response are of its types. Without it, a judge fits every workflow of its types, and every workflow at all where they are `serde_json::Value`. |

@@ -11,5 +11,5 @@ pub use crate::{
     judge::Reward,
     message::{Block, Msg, Role},
     model::{ChatRequest, Model, Sampling, ToolChoice},
-    workflow::{Context, Demo, Demos, FromContext, Prompt, SlotRole, WorkflowOutput},
+    workflow::{Context, Demo, Demos, FromContext, Group, ModelEndpoint, Prompt, SlotRole, WorkflowOutput},
 };

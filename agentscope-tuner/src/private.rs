@@ -9,7 +9,7 @@ pub use crate::{
     cli::{Program, main},
     component::{Location, Meta},
     error::Result,
-    judge::{Judge, JudgeEntry, JudgeReturn, Judged, Reward},
+    judge::{IsResponseOf, IsTaskOf, Judge, JudgeEntry, JudgeReturn, Judged, Rewards},
     workflow::{
         Context, Erased, FromContext, Produced, SlotDefault, SlotRole, SlotSpec, TypeInfo, Workflow,
         WorkflowEntry, WorkflowReturn, unerase,
@@ -20,8 +20,6 @@ use std::sync::Arc;
 
 use ::serde::{Serialize, de::DeserializeOwned};
 use futures_util::future::BoxFuture;
-
-use crate::workflow::read;
 
 /// What `#[workflow]` implements. The function's types stand in it once each, and all other code is generic
 /// over it: so a bound that one of them misses is reported once.
@@ -49,8 +47,7 @@ pub const fn workflow_entry<W: Workflow>(
     slots: &'static [SlotSpec],
     run: fn(Erased, Context) -> BoxFuture<'static, Result<Produced>>,
 ) -> WorkflowEntry {
-    let (task, response) = (TypeInfo::of::<W::Task>(), TypeInfo::of::<W::Response>());
-    WorkflowEntry { meta, slots, task, response, parse: read::<W::Task>, revive: read::<W::Response>, run }
+    WorkflowEntry::new::<W::Task, W::Response>(meta, slots, run)
 }
 
 /// The task of `W`, to be lent.
@@ -86,29 +83,3 @@ pub const fn slot_default(default: SlotDefault, role: SlotRole, fault: &'static 
         _ => panic!("{}", fault),
     }
 }
-
-/// Holds where the workflow of `for = …` has the judge's task type.
-#[diagnostic::on_unimplemented(
-    message = "the judge takes a task of type `{Judged}`, but the task of its workflow is a `{Self}`",
-    label = "the task of this workflow is a `{Self}`",
-    note = "give both the same task type; a judge for any workflow takes `serde_json::Value`, without `for = …`"
-)]
-pub trait IsTaskOf<Judged> {
-    const CHECKED: () = ();
-}
-
-#[diagnostic::do_not_recommend]
-impl<T> IsTaskOf<T> for T {}
-
-/// Holds where the workflow of `for = …` has the judge's response type.
-#[diagnostic::on_unimplemented(
-    message = "the judge takes a response of type `{Judged}`, but its workflow responds with a `{Self}`",
-    label = "this workflow responds with a `{Self}`",
-    note = "give the judge the type that stands in the workflow's `Result`; a judge for any workflow takes `serde_json::Value`, without `for = …`"
-)]
-pub trait IsResponseOf<Judged> {
-    const CHECKED: () = ();
-}
-
-#[diagnostic::do_not_recommend]
-impl<T> IsResponseOf<T> for T {}

@@ -39,6 +39,7 @@ const _: () = {
             ],
             task: __tuner::TypeInfo::of::<MathTask>(),
             response: __tuner::TypeInfo::of::<Msg>(),
+            group: <bool as __tuner::JudgeReturn>::GROUP,
             workflow: {
                 let () = <<workflows::solve as __tuner::Workflow>::Task as __tuner::IsTaskOf<
                     MathTask,
@@ -58,7 +59,7 @@ const _: () = {
                     "grader",
                 )?;
                 let __output = right(&__task, __response, __slot0).await;
-                <bool as __tuner::JudgeReturn>::into_reward(__output)
+                <bool as __tuner::JudgeReturn>::into_rewards(__output)
             }),
         };
     }

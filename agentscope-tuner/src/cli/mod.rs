@@ -11,10 +11,12 @@ mod progress;
 mod prompt;
 mod report;
 mod resume;
+mod rollout;
 mod run;
 mod serve;
 mod show;
 mod tune;
+mod worker;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -75,7 +77,7 @@ fn parse(program: Program, args: impl IntoIterator<Item = OsString>) -> Result<C
 
 fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
     if let Verb::Resume(options) = &verb {
-        return resume::resume(&Registry::collect()?, common, &options.own.run);
+        return resume::resume(common, &options.own.run);
     }
     if let Verb::Report(options) = &verb {
         return report::report(common, &options.own);
@@ -101,6 +103,8 @@ fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
             start(Command::Weights { slot, steps })
         }
         Verb::Prompt(options) => start(prompt::command(&config, options.own)?),
+        Verb::Rollout(options) => rollout::rollout(&registry, &config, common, &options.own),
+        Verb::Worker(options) => worker::worker(registry, config, common, &options.own),
         Verb::Resume(_) | Verb::Report(_) | Verb::Serve(_) => Ok(ExitCode::SUCCESS),
     }
 }
@@ -110,8 +114,9 @@ fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
 /// # Errors
 /// Every fault of both in one error.
 fn start_up(common: &Common) -> Result<(Registry, Config)> {
-    let (registry, faults) = Registry::collect_with_faults();
     let config = Config::load(common.config.as_deref(), common.profile(), &common.overrides());
+    let configured = config.as_ref().map(Config::workflows).unwrap_or_default();
+    let (registry, faults) = Registry::collect_with_faults(configured);
     let config = config.and_then(|config| config.slots(&registry).map(|_| config));
     match (config, faults.as_slice()) {
         (Ok(config), []) => Ok((registry, config)),

@@ -6,12 +6,11 @@ use super::{args::Common, tune};
 use crate::{
     config::Config,
     error::Result,
-    registry::Registry,
     tuner::{RunDir, Session},
 };
 
-pub(super) fn resume(registry: &Registry, common: &Common, run: &Path) -> Result<ExitCode> {
-    tune::proceed(registry, common, &find(common, run)?)
+pub(super) fn resume(common: &Common, run: &Path) -> Result<ExitCode> {
+    tune::proceed(common, &find(common, run)?)
 }
 
 /// The run at `run`, or of that name where runs are kept.

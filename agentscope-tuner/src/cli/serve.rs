@@ -48,7 +48,8 @@ pub(super) fn serve(common: &Common, options: &ServeOptions) -> Result<ExitCode>
                 interrupted.cancel();
             }
         });
-        listening.serve(stop).await
+        listening.serve(stop).await;
+        Ok::<_, Error>(())
     })?;
     Ok(ExitCode::SUCCESS)
 }
@@ -104,7 +105,11 @@ fn configured(common: &Common, names: &[String]) -> Result<Vec<(Option<String>, 
     Ok(specs)
 }
 
-fn token(variable: &str) -> Result<SecretString> {
+/// The bearer token that the environment variable holds.
+///
+/// # Errors
+/// [`ErrorKind::Config`] when it is not set.
+pub(super) fn token(variable: &str) -> Result<SecretString> {
     match std::env::var(variable) {
         Ok(token) if !token.trim().is_empty() => Ok(token.trim().to_owned().into()),
         _ => Err(Error::new(

@@ -22,6 +22,7 @@ use crate::{
     tuner::{
         CONFIG, DIRECTORY, RunDir, Session, configuration, evaluation_tasks, learning_tasks, write_report,
     },
+    workflow,
 };
 
 /// Keys of the store's facts.
@@ -46,7 +47,7 @@ pub(super) fn start(
 }
 
 /// Continues the run in `dir`.
-pub(super) fn proceed(registry: &Registry, common: &Common, dir: &RunDir) -> Result<ExitCode> {
+pub(super) fn proceed(common: &Common, dir: &RunDir) -> Result<ExitCode> {
     let store = Store::open(dir.store())?;
     let fact = |key: &str| {
         store.meta(key)?.ok_or_else(|| {
@@ -58,8 +59,9 @@ pub(super) fn proceed(registry: &Registry, common: &Common, dir: &RunDir) -> Res
         Error::new(ErrorKind::Store, "the run's command cannot be read").with_source(error)
     })?;
     let config = configuration(&store, dir.path(), &common.overrides())?;
+    let registry = Registry::builder().linked().entries(config.workflows()).build()?;
     let common = &Common { limit: fact(LIMIT)?.parse().ok(), ..common.clone() };
-    Drive::prepare(registry, &config, common, &command)?.run(dir, store)
+    Drive::prepare(&registry, &config, common, &command)?.run(dir, store)
 }
 
 fn remember(store: &Store, config: &Config, common: &Common, command: &Command) -> Result<()> {
@@ -162,7 +164,7 @@ fn show_failures(engine: &Engine) -> Result<()> {
 }
 
 /// Stops the run on the first Ctrl-C, leaves at once on the second.
-async fn stop_when(stop: &CancellationToken, time: Option<Duration>) -> std::convert::Infallible {
+pub(super) async fn stop_when(stop: &CancellationToken, time: Option<Duration>) -> std::convert::Infallible {
     let timer = async {
         match time {
             Some(time) => tokio::time::sleep(time).await,
@@ -175,6 +177,7 @@ async fn stop_when(stop: &CancellationToken, time: Option<Duration>) -> std::con
     }
     stop.cancel();
     _ = tokio::signal::ctrl_c().await;
+    workflow::kill_all();
     std::process::exit(INTERRUPTED.into());
 }
 

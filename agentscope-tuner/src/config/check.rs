@@ -1,6 +1,6 @@
 //! What values must be, whatever the code says.
 
-use super::file::File;
+use super::{file::File, workflows};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Checks every number of the file.
@@ -39,6 +39,7 @@ pub(super) fn ranges(file: &File, name: &str) -> Result<()> {
     );
     let prompt = strategy.prompt.iter().flat_map(|table| table.tuning().faults());
     faults.extend(prompt.map(|fault| format!("strategy.prompt.{fault}")));
+    faults.extend(workflows::faults(&file.workflows));
     for (model, spec) in models {
         faults.extend(spec.faults().into_iter().map(|fault| format!("models.{model}: {fault}")));
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::PromptTable;
+use super::{PromptTable, WorkflowTable};
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{ModelSpec, Usd},
@@ -28,6 +28,9 @@ pub struct File {
     pub models: BTreeMap<String, ModelSpec>,
     /// `[judges.NAME]`: see [`judge::configured`](crate::judge::configured).
     pub judges: BTreeMap<String, toml::Table>,
+    /// `[workflows.NAME]`: workflows that are programs.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub workflows: BTreeMap<String, WorkflowTable>,
     /// `[slots.COMPONENT]`.
     pub slots: BTreeMap<String, toml::Table>,
     /// `[strategy.…]`.

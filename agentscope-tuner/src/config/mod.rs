@@ -11,6 +11,7 @@ mod prompt;
 mod slots;
 #[cfg(feature = "embedded")]
 mod weights;
+mod workflows;
 
 use std::{
     collections::BTreeMap,
@@ -25,6 +26,7 @@ pub use overrides::Override;
 pub use prompt::PromptTable;
 #[cfg(feature = "embedded")]
 pub use weights::{LoraTable, OverlongTable, WarmStartTable, WeightsTable};
+pub use workflows::{AnswerForm, WorkflowTable};
 
 use crate::{
     candidate::{Candidate, SlotPath, SlotValue},
@@ -46,6 +48,8 @@ pub struct Config {
     pub snapshot: String,
     /// Where the file is; `None` when there is none.
     pub path: Option<PathBuf>,
+    /// Where each workflow stands in the file.
+    lines: BTreeMap<String, u32>,
 }
 
 impl Config {
@@ -90,7 +94,7 @@ impl Config {
         })?;
         let file = file::read(table, name)?;
         check::ranges(&file, name)?;
-        Ok(Self { file, directory, snapshot, path: None })
+        Ok(Self { file, directory, snapshot, path: None, lines: workflows::lines(text) })
     }
 
     /// The values of `[slots]`, each of the role that the code gives its slot.
@@ -98,7 +102,21 @@ impl Config {
     /// # Errors
     /// [`ErrorKind::Config`] with every component and slot that there is not, and every value of a wrong kind.
     pub fn slots(&self, registry: &Registry) -> Result<BTreeMap<SlotPath, SlotValue>> {
-        slots::read(&self.file.slots, registry, &self.directory)
+        let mut values = self.programs()?;
+        values.extend(slots::read(&self.file.slots, registry, &self.directory)?);
+        Ok(values)
+    }
+
+    /// Values of slots that stand elsewhere, written as under `[slots]`: component, then slot.
+    ///
+    /// # Errors
+    /// As [`slots`](Self::slots).
+    pub(crate) fn values(
+        &self,
+        tables: &BTreeMap<String, toml::Table>,
+        registry: &Registry,
+    ) -> Result<BTreeMap<SlotPath, SlotValue>> {
+        slots::read(tables, registry, &self.directory)
     }
 
     /// The candidates of `[[strategy.select.candidate]]`.

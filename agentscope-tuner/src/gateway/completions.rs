@@ -1,11 +1,9 @@
 //! Chat completions.
 
-use std::{convert::Infallible, sync::Arc};
+use std::convert::Infallible;
 
 use axum::{
     Json,
-    body::Bytes,
-    extract::{State, rejection::BytesRejection},
     response::{
         IntoResponse as _, Response,
         sse::{Event, Sse},
@@ -14,23 +12,19 @@ use axum::{
 use futures_util::{StreamExt as _, future::try_join_all, stream};
 
 use super::{
-    Shared,
+    Admission, Body,
+    answer::streaming,
     failure::Failure,
     wire::{Asked, Head, chunks::Chunks, completion},
 };
-use crate::model::{ChatRequest, ChatStream, Model};
+use crate::model::{ChatRequest, Model};
 
-pub(super) async fn create(
-    State(shared): State<Arc<Shared>>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Failure> {
-    let body = body.map_err(|rejection| Failure::invalid(rejection.body_text()))?;
+pub(super) async fn create(admission: Admission, Body(body): Body) -> Result<Response, Failure> {
     let asked = Asked::read(&body).map_err(Failure::invalid)?;
-    let known = shared.models.get(&asked.model);
-    let model = known.ok_or_else(|| Failure::no_model(&asked.model, &shared.names()))?.clone();
-    let head = Head::new(asked.model.clone());
+    let (model, name) = admission.model(&asked.model)?;
+    let head = Head::new("chatcmpl", name);
     match asked.stream {
-        true => streamed(model, asked, head).await,
+        true => streamed(&model, asked, head, admission).await,
         false => whole(model, asked, head).await,
     }
 }
@@ -42,15 +36,17 @@ async fn whole(model: Model, asked: Asked, head: Head) -> Result<Response, Failu
     Ok(Json(completion(&head, &answers, asked.return_token_ids)).into_response())
 }
 
-/// One choice as it comes. The first piece is waited for, so that a refusal has a status of its own.
-async fn streamed(model: Model, asked: Asked, head: Head) -> Result<Response, Failure> {
+/// One choice as it comes.
+async fn streamed(
+    model: &Model,
+    asked: Asked,
+    head: Head,
+    admission: Admission,
+) -> Result<Response, Failure> {
     if asked.choices > 1 {
         return Err(Failure::invalid("n must be 1 where the answer is streamed"));
     }
-    let request = asked.request(0);
-    let mut events = model.stream(&request).await?;
-    let first = events.next().await.transpose()?;
-    let events: ChatStream = stream::iter(first.map(Ok)).chain(events).boxed();
+    let events = streaming(model, &asked.request(0), admission).await?;
     let chunks = Chunks::new(head, &asked);
     let opening = chunks.opening();
     let written = events.flat_map(move |event| {

@@ -1,37 +1,20 @@
 //! Which models there are.
 
-use std::sync::Arc;
-
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::Path};
 use serde_json::{Value, json};
 
-use super::{Shared, failure::Failure};
+use super::{Admission, failure::Failure, wire::since};
 
-impl Shared {
-    fn described(&self, name: &str) -> Value {
-        json!({ "id": name, "object": "model", "created": self.since, "owned_by": "agentscope-tuner" })
-    }
-
-    /// The names, for messages.
-    pub(super) fn names(&self) -> String {
-        self.models.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
-    }
+fn described(name: &str) -> Value {
+    json!({ "id": name, "object": "model", "created": since(), "owned_by": "agentscope-tuner" })
 }
 
-pub(super) async fn list(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let data: Vec<Value> = shared.models.keys().map(|name| shared.described(name)).collect();
+pub(super) async fn list(admission: Admission) -> Json<Value> {
+    let data: Vec<Value> = admission.names().into_iter().map(described).collect();
     Json(json!({ "object": "list", "data": data }))
 }
 
-pub(super) async fn retrieve(
-    State(shared): State<Arc<Shared>>,
-    Path(name): Path<String>,
-) -> Result<Json<Value>, Failure> {
-    match shared.models.contains_key(&name) {
-        true => Ok(Json(shared.described(&name))),
-        false => Err(Failure::no_model(&name, &shared.names())),
-    }
+pub(super) async fn retrieve(admission: Admission, Path(name): Path<String>) -> Result<Json<Value>, Failure> {
+    let (_, name) = admission.model(&name)?;
+    Ok(Json(described(&name)))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use futures_util::future::BoxFuture;
 
-use super::Reward;
+use super::Rewards;
 use crate::{
     component::Meta,
     error::Result,
@@ -20,7 +20,7 @@ use crate::{
 pub trait Judge: 'static {
     /// The task type of the workflows that it judges.
     type Task: 'static;
-    /// Their response type.
+    /// Their response type, or a [`Group`](crate::workflow::Group) of it.
     type Response: 'static;
     /// Its description and how to run it.
     const ENTRY: JudgeEntry;
@@ -35,15 +35,17 @@ pub struct JudgeEntry {
     pub slots: &'static [SlotSpec],
     /// The task type of the workflows that it judges; any, where it is `serde_json::Value`.
     pub task: TypeInfo,
-    /// Their response type; any, where it is `serde_json::Value`.
+    /// Their response type, or a group of it; any, where it is `serde_json::Value`, or a group of that.
     pub response: TypeInfo,
+    /// Whether it is shown all responses to a task at once.
+    pub group: bool,
     /// The workflow of `#[judge(for = …)]`.
     pub workflow: Option<&'static str>,
     /// Runs the function.
-    pub run: fn(Judged, Context) -> BoxFuture<'static, Result<Reward>>,
+    pub run: fn(Judged, Context) -> BoxFuture<'static, Result<Rewards>>,
 }
 
-/// A task and the response to it, of the types that the judge asked for.
+/// A task and the response to it, or the group of responses, of the types that the judge asked for.
 #[derive(Clone)]
 pub struct Judged {
     /// The task.

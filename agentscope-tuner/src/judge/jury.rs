@@ -2,12 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, TryFutureExt as _, future::BoxFuture};
+use serde_json::Value;
 
-use super::{JudgeEntry, Judged, Reward, builtin::Weighted};
+use super::{JudgeEntry, Judged, Reward, Rewards, builtin::Weighted};
 use crate::{
     error::{Error, ErrorKind, Result},
-    workflow::{Context, SlotSpec, TypeInfo},
+    workflow::{Context, Group, SlotSpec, TypeInfo},
 };
 
 /// The judge of a run: registered by `#[judge]`, or configured under `[judges]`.
@@ -30,12 +31,14 @@ pub struct JuryMember {
     pub model: Option<String>,
     /// The task type that it takes.
     pub task: TypeInfo,
-    /// The response type that it takes.
+    /// The response type that it takes, or the type of a group of them.
     pub response: TypeInfo,
+    /// Whether it is shown all responses to a task at once.
+    pub group: bool,
     run: Run,
 }
 
-type Run = Arc<dyn Fn(Judged, Context) -> BoxFuture<'static, Result<Reward>> + Send + Sync>;
+type Run = Arc<dyn Fn(Judged, Context) -> BoxFuture<'static, Result<Rewards>> + Send + Sync>;
 
 impl Jury {
     /// A jury of one, under its name.
@@ -67,6 +70,11 @@ impl Jury {
         &self.members
     }
 
+    /// Whether a judge in it is shown all responses to a task at once.
+    pub fn compares(&self) -> bool {
+        self.members.iter().any(|member| member.group)
+    }
+
     /// One reward from those of the members, in their order.
     ///
     /// # Errors
@@ -90,24 +98,39 @@ impl JuryMember {
     where
         F: Future<Output = Result<Reward>> + Send + 'static,
     {
-        let json = TypeInfo::of::<serde_json::Value>();
-        let run: Run = Arc::new(move |judged, context| Box::pin(run(judged, context)));
-        Self { name: name.into(), slots: &[], model: None, task: json, response: json, run }
+        let run = move |judged, context| run(judged, context).map_ok(Rewards::One).boxed();
+        Self::of_json(name.into(), TypeInfo::of::<Value>(), false, Arc::new(run))
     }
 
-    /// Judges a response.
+    /// A judge without slots that takes a task and the [`Group`] of responses to it as JSON, and returns a reward for each.
+    pub fn comparing<F>(
+        name: impl Into<Arc<str>>,
+        run: impl Fn(Judged, Context) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<Vec<Reward>>> + Send + 'static,
+    {
+        let run = move |judged, context| run(judged, context).map_ok(Rewards::Each).boxed();
+        Self::of_json(name.into(), TypeInfo::of::<Group<Value>>(), true, Arc::new(run))
+    }
+
+    fn of_json(name: Arc<str>, response: TypeInfo, group: bool, run: Run) -> Self {
+        Self { name, slots: &[], model: None, task: TypeInfo::of::<Value>(), response, group, run }
+    }
+
+    /// Judges a response, or each one of a group.
     ///
     /// # Errors
     /// The judge's own.
-    pub fn run(&self, judged: Judged, context: Context) -> BoxFuture<'static, Result<Reward>> {
+    pub fn run(&self, judged: Judged, context: Context) -> BoxFuture<'static, Result<Rewards>> {
         (self.run)(judged, context)
     }
 }
 
 impl From<JudgeEntry> for JuryMember {
     fn from(entry: JudgeEntry) -> Self {
-        let JudgeEntry { meta, slots, task, response, run, .. } = entry;
-        Self { name: meta.name.into(), slots, model: None, task, response, run: Arc::new(run) }
+        let JudgeEntry { meta, slots, task, response, group, run, .. } = entry;
+        Self { name: meta.name.into(), slots, model: None, task, response, group, run: Arc::new(run) }
     }
 }
 

@@ -3,9 +3,13 @@
 pub mod builtin;
 pub mod configured;
 mod entry;
+mod fit;
 mod jury;
+mod returned;
 mod reward;
 
 pub use entry::{Judge, JudgeEntry, Judged};
+pub use fit::{IsResponseOf, IsTaskOf};
 pub use jury::{Jury, JuryMember};
-pub use reward::{JudgeReturn, JudgeValue, Reward};
+pub use returned::{JudgeReturn, JudgeValue, Rewards};
+pub use reward::Reward;

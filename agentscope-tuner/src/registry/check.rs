@@ -1,10 +1,12 @@
 //! What must hold between the components of a program.
 
+use serde_json::Value;
+
 use super::Registry;
 use crate::{
     component::Meta,
     judge::JudgeEntry,
-    workflow::{TypeInfo, WorkflowEntry},
+    workflow::{Group, TypeInfo, WorkflowEntry},
 };
 
 /// Every fault of `registry`, each with its place and the remedy.
@@ -43,12 +45,21 @@ pub(super) fn misfit(judge: &JudgeEntry, workflow: &WorkflowEntry) -> Option<Str
     if let Some(meant) = judge.workflow.filter(|meant| *meant != workflow.meta.name) {
         return Some(named(&format!("it says `for = {meant}`")));
     }
-    let differ = |role: &str, judge: TypeInfo, workflow: TypeInfo| {
-        let takes = judge.is_json() || judge == workflow;
+    let differ = |role: &str, judge: TypeInfo, json: TypeInfo, workflow: TypeInfo| {
+        let takes = judge == json || judge == workflow;
         (!takes).then(|| named(&format!("its {role} is `{judge:?}`, the workflow's is `{workflow:?}`")))
     };
-    differ("task", judge.task, workflow.task)
-        .or_else(|| differ("response", judge.response, workflow.response))
+    let json = TypeInfo::of::<Value>();
+    differ("task", judge.task, json, workflow.task).or_else(|| {
+        if judge.group {
+            let json = TypeInfo::of::<Group<Value>>();
+            return differ("group of responses", judge.response, json, workflow.group);
+        }
+        if judge.response == workflow.group {
+            return Some(named("it takes a `Group` of responses, so it returns a `Vec` of rewards"));
+        }
+        differ("response", judge.response, json, workflow.response)
+    })
 }
 
 fn fits_none(judge: &JudgeEntry, workflows: &[WorkflowEntry]) -> Option<String> {

@@ -34,9 +34,10 @@ impl Registry {
         Self::builder().linked().build()
     }
 
-    /// As [`collect`](Self::collect), faults and all: for a start-up that shows those of the configuration beside them.
-    pub(crate) fn collect_with_faults() -> (Self, Vec<String>) {
-        let registry = Self::builder().linked().sorted();
+    /// As [`collect`](Self::collect), with the workflows of the configuration, faults and all: for a start-up that shows those
+    /// of the configuration beside them.
+    pub(crate) fn collect_with_faults(configured: Vec<WorkflowEntry>) -> (Self, Vec<String>) {
+        let registry = Self::builder().linked().entries(configured).sorted();
         let faults = check::faults(&registry);
         (registry, faults)
     }
@@ -115,6 +116,13 @@ impl RegistryBuilder {
     #[must_use]
     pub fn workflow<W: Workflow>(mut self) -> Self {
         self.0.workflows.push(W::ENTRY);
+        self
+    }
+
+    /// Adds workflows that are known by their entries alone.
+    #[must_use]
+    pub fn entries(mut self, workflows: impl IntoIterator<Item = WorkflowEntry>) -> Self {
+        self.0.workflows.extend(workflows);
         self
     }
 

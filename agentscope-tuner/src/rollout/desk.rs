@@ -5,10 +5,13 @@
 //! rollout: where rollouts are short, waking is most of what they cost.
 
 use std::{
+    any::Any,
     collections::VecDeque,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use futures_util::FutureExt as _;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +21,10 @@ use super::{
     record::Record,
     store::Key,
 };
-use crate::error::Result;
+use crate::{
+    error::{Error, ErrorKind, Result},
+    text::panic_message,
+};
 
 /// A job with all that a worker needs for it.
 #[derive(Debug)]
@@ -29,18 +35,22 @@ pub(super) struct Ready {
     pub(super) bindings: Arc<Bindings>,
 }
 
-/// How a job ended.
+/// What one worker does: one job, or all that are judged together.
+pub(super) type Bundle = Vec<Ready>;
+
+/// How a bundle ended.
 #[derive(Debug)]
 pub(super) struct Ended {
-    pub(super) place: usize,
-    pub(super) key: Key,
-    pub(super) result: Result<Arc<Record>>,
+    /// How many jobs it was.
+    pub(super) jobs: usize,
+    /// For each job its place, its key and what came of it.
+    pub(super) result: Result<Vec<(usize, Key, Arc<Record>)>>,
 }
 
 #[derive(Debug)]
 pub(super) struct Desk {
     papers: Mutex<Papers>,
-    /// One permit for each job that lies ready.
+    /// One permit for each bundle that lies ready.
     ready: Semaphore,
     news: Notify,
     stop: CancellationToken,
@@ -50,7 +60,7 @@ pub(super) struct Desk {
 
 #[derive(Debug, Default)]
 struct Papers {
-    ready: VecDeque<Ready>,
+    ready: VecDeque<Bundle>,
     ended: Vec<Ended>,
 }
 
@@ -61,17 +71,17 @@ impl Desk {
         Arc::new(Self { papers, ready, news, stop, low })
     }
 
-    /// Lays `jobs` down for the workers.
-    pub(super) fn lay(&self, jobs: Vec<Ready>) {
-        let count = jobs.len();
-        self.lock().ready.extend(jobs);
+    /// Lays `bundles` down for the workers.
+    pub(super) fn lay(&self, bundles: Vec<Bundle>) {
+        let count = bundles.len();
+        self.lock().ready.extend(bundles);
         self.ready.add_permits(count);
     }
 
     /// Takes back the jobs that no worker has begun; how many they were.
     pub(super) fn withdraw(&self) -> usize {
         let withdrawn = std::mem::take(&mut self.lock().ready);
-        withdrawn.len()
+        withdrawn.iter().map(Vec::len).sum()
     }
 
     /// Takes what has ended.
@@ -81,7 +91,7 @@ impl Desk {
 
     /// How many ended without having been collected.
     pub(super) fn count_ended(&self) -> usize {
-        self.lock().ended.len()
+        self.lock().ended.iter().map(|ended| ended.jobs).sum()
     }
 
     /// Waits until there is something to collect, or few jobs lie ready.
@@ -91,17 +101,23 @@ impl Desk {
 
     /// Runs jobs as they come, until the run is stopped.
     pub(super) async fn work(self: Arc<Self>, stage: Arc<Stage>) {
-        while let Some(Ready { place, key, job, bindings }) = self.take().await {
-            let record = stage.execute(&job, &bindings).await;
-            let result = record.map(Arc::new).and_then(|record| {
-                stage.ledger.store().put_rollout(key, &record)?;
-                Ok(record)
+        while let Some(bundle) = self.take().await {
+            let jobs = bundle.len();
+            // The user's code is guarded where it is called; this is for mistakes of our own.
+            let records = AssertUnwindSafe(stage.execute(&bundle)).catch_unwind().await;
+            let result = records.unwrap_or_else(|panic| Err(panicked(&*panic))).and_then(|records| {
+                let keep = |(ready, record): (&Ready, Record)| {
+                    let record = Arc::new(record);
+                    stage.ledger.store().put_rollout(ready.key, &record)?;
+                    Ok((ready.place, ready.key, record))
+                };
+                bundle.iter().zip(records).map(keep).collect()
             });
-            self.hand_in(Ended { place, key, result });
+            self.hand_in(Ended { jobs, result });
         }
     }
 
-    async fn take(&self) -> Option<Ready> {
+    async fn take(&self) -> Option<Bundle> {
         loop {
             // The desk never closes its semaphore.
             self.ready.acquire().await.ok()?.forget();
@@ -109,8 +125,8 @@ impl Desk {
                 return None;
             }
             // Withdrawn jobs leave their permits behind.
-            if let Some(ready) = self.lock().ready.pop_front() {
-                return Some(ready);
+            if let Some(bundle) = self.lock().ready.pop_front() {
+                return Some(bundle);
             }
         }
     }
@@ -128,4 +144,9 @@ impl Desk {
     fn lock(&self) -> MutexGuard<'_, Papers> {
         self.papers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let message = panic_message(panic).unwrap_or("without a message");
+    Error::new(ErrorKind::Other, format!("a rollout panicked in the engine: {message}"))
 }

@@ -25,7 +25,7 @@ use crate::{
     component::Meta,
     error::{Error, ErrorKind, Result},
     judge::Jury,
-    workflow::{SlotSpec, Spent, WorkflowEntry},
+    workflow::{Access, SlotSpec, Spent, WorkflowEntry},
 };
 
 /// What an engine needs.
@@ -73,7 +73,7 @@ pub struct Engine {
     pub(super) stage: Arc<Stage>,
     models: ModelTable,
     slots: BTreeMap<SlotPath, SlotValue>,
-    pub(super) concurrency: usize,
+    concurrency: usize,
     pub(super) stop: CancellationToken,
     pub(super) tracker: Tracker,
     /// What counts of the journal.
@@ -100,7 +100,7 @@ impl Engine {
         let journal = Mutex::new(done.map(|(key, record)| (key, Arc::new(record))).collect());
         let ledger = Arc::new(Ledger::open(store, options.budget, stop.clone())?);
         let Options { seed, concurrency, limits, .. } = options;
-        let stage = Arc::new(Stage { workflow, judge, seed, limits, ledger });
+        let stage = Arc::new(Stage { workflow, judge, seed, limits, ledger, access: None });
         Ok(Self {
             stage,
             models,
@@ -110,6 +110,13 @@ impl Engine {
             tracker: Tracker::default(),
             journal,
         })
+    }
+
+    /// The same engine, whose workflows can open endpoints to their models.
+    #[must_use]
+    pub fn with_access(mut self, access: Arc<dyn Access>) -> Self {
+        self.stage = Arc::new(Stage { access: Some(access), ..(*self.stage).clone() });
+        self
     }
 
     /// How far the run is.
@@ -131,6 +138,11 @@ impl Engine {
     /// Whether the run is being stopped: no new call begins.
     pub fn is_stopped(&self) -> bool {
         self.stop.is_cancelled()
+    }
+
+    /// Most rollouts under way at once in one call of [`run`](Self::run).
+    pub fn concurrency(&self) -> usize {
+        self.concurrency
     }
 
     /// Seed of every random choice.
@@ -199,6 +211,27 @@ impl Engine {
     /// What the workflow is called and what its documentation says.
     pub fn workflow(&self) -> &Meta {
         &self.stage.workflow.meta
+    }
+
+    /// Whether a judge compares the responses to a task: then all rollouts of one row, as far as they follow one another in a list
+    /// of jobs, are judged together, and their rewards say nothing about other lists.
+    pub fn compares(&self) -> bool {
+        self.stage.judge.as_ref().is_some_and(Jury::compares)
+    }
+
+    /// Refuses judges that compare, where `since` says why no comparison holds.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] with the remedy.
+    pub fn judges_alone(&self, since: &str) -> Result<()> {
+        if !self.compares() {
+            return Ok(());
+        }
+        let message = format!(
+            "the judge compares the responses to a row with each other, but {since}: choose a judge that scores one \
+             response, such as `rubric`, or `pairwise` against a reference"
+        );
+        Err(Error::new(ErrorKind::Config, message))
     }
 
     /// What the run may spend, in all its sessions together.

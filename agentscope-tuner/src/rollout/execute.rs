@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
@@ -12,15 +13,17 @@ use super::{
     blame::{Blame, blame, not_finite},
     budget::{Allowance, Budget, Owner},
     call::{Ledger, Scope},
+    desk::Ready,
     guard::{guarded, within},
     job::Job,
+    judging::{self, Judging},
     record::{Record, Status},
 };
 use crate::{
-    error::{Error, ErrorKind, Limit, Result},
-    judge::{Judged, Jury, JuryMember, Reward},
+    error::{Limit, Result},
+    judge::Jury,
     seed,
-    workflow::{Context, ContextBuilder, Erased, Produced, Spent, WorkflowEntry},
+    workflow::{Access, Context, ContextBuilder, Erased, Meter, Produced, Spent, WorkflowEntry},
 };
 
 /// The slots of both components under one candidate.
@@ -32,13 +35,15 @@ pub(super) struct Bindings {
 }
 
 /// What all rollouts of a run share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Stage {
     pub(super) workflow: WorkflowEntry,
     pub(super) judge: Option<Jury>,
     pub(super) seed: u64,
     pub(super) limits: RolloutLimits,
     pub(super) ledger: Arc<Ledger>,
+    /// Opens endpoints to models.
+    pub(super) access: Option<Arc<dyn Access>>,
 }
 
 /// What one rollout may use.
@@ -51,12 +56,29 @@ pub struct RolloutLimits {
 }
 
 impl Stage {
-    /// Runs `job`.
+    /// Runs one job, or those that are judged together; a record for each.
     ///
     /// # Errors
-    /// Only what says nothing about this rollout: the run is being stopped, its budget is spent, its store
-    /// cannot be written. All else ends in a record.
-    pub(super) async fn execute(&self, job: &Job, bindings: &Bindings) -> Result<Record> {
+    /// Only what says nothing about a rollout: the run is being stopped, its budget is spent, its store cannot be
+    /// written. All else ends in a record.
+    pub(super) async fn execute(&self, bundle: &[Ready]) -> Result<Vec<Record>> {
+        let rollouts: Vec<_> = bundle.iter().map(|ready| self.rollout(&ready.job, &ready.bindings)).collect();
+        let judged = |one| async move {
+            let one: &Rollout<'_> = one;
+            Judging::alone(one.perform().await?).await
+        };
+        let mut judging = match rollouts.as_slice() {
+            [one] => vec![judged(one).instrument(one.span.clone()).await?],
+            all => try_join_all(all.iter().map(|one| judged(one).instrument(one.span.clone()))).await?,
+        };
+        if self.judge.as_ref().is_some_and(Jury::compares) {
+            // Boxed, so that rollouts that nobody compares need no room for it.
+            Box::pin(judging::compare(&mut judging)).await?;
+        }
+        Ok(judging.into_iter().map(Judging::finish).collect())
+    }
+
+    fn rollout<'a>(&'a self, job: &'a Job, bindings: &'a Bindings) -> Rollout<'a> {
         let span = tracing::info_span!(
             "rollout",
             workflow = self.workflow.meta.name,
@@ -66,18 +88,30 @@ impl Stage {
         );
         let ids = [job.task.id.as_bytes(), &job.attempt.to_le_bytes()];
         let seed = seed::draw(self.seed, "rollout", ids);
-        let rollout = Rollout { stage: self, job, bindings, seed, span: span.clone() };
-        rollout.run().instrument(span).await
+        Rollout { stage: self, job, bindings, seed, span }
     }
 }
 
-struct Rollout<'a> {
-    stage: &'a Stage,
-    job: &'a Job,
-    bindings: &'a Bindings,
+/// One job under way.
+pub(super) struct Rollout<'a> {
+    pub(super) stage: &'a Stage,
+    pub(super) job: &'a Job,
+    pub(super) bindings: &'a Bindings,
     /// Of every random choice in it.
-    seed: u64,
+    pub(super) seed: u64,
     span: tracing::Span,
+}
+
+/// A rollout whose workflow has ended.
+pub(super) struct Performed<'a> {
+    pub(super) rollout: &'a Rollout<'a>,
+    /// What is known of it so far.
+    pub(super) record: Record,
+    pub(super) task: Erased,
+    /// What there is to judge.
+    pub(super) produced: Option<Produced>,
+    /// What it used.
+    pub(super) meter: Arc<Meter>,
 }
 
 /// How the workflow ended.
@@ -89,12 +123,17 @@ enum Ended {
 }
 
 impl Rollout<'_> {
-    async fn run(&self) -> Result<Record> {
+    /// Runs the workflow.
+    async fn perform(&self) -> Result<Performed<'_>> {
         let scope = self.scope(self.stage.limits.allowance);
         let task = (self.stage.workflow.parse)(&self.job.task.value)?;
-        let context = self.context(&self.bindings.workflow, &scope).build();
+        let over = CancellationToken::new();
+        let context = self.context(&self.bindings.workflow, &scope, &over).build();
+        // However the workflow ends, no client can call its models any more: not while it is judged either.
+        let open = over.drop_guard();
         let started = Instant::now();
         let ended = self.workflow(Arc::clone(&task), context, &scope).await?;
+        drop(open);
         let worked = started.elapsed().saturating_sub(scope.waited());
 
         let mut record = self.record(&scope, worked);
@@ -112,10 +151,7 @@ impl Rollout<'_> {
                 produced
             }
         };
-        if let Some(produced) = produced {
-            self.judge(&mut record, task, produced, &scope).await?;
-        }
-        Ok(record)
+        Ok(Performed { rollout: self, record, task, produced, meter: Arc::clone(scope.meter()) })
     }
 
     async fn workflow(&self, task: Erased, context: Context, scope: &Scope) -> Result<Ended> {
@@ -141,69 +177,6 @@ impl Rollout<'_> {
         }
     }
 
-    async fn judge(
-        &self,
-        record: &mut Record,
-        task: Erased,
-        produced: Produced,
-        workflow_scope: &Scope,
-    ) -> Result<()> {
-        let Some(judge) = &self.stage.judge else {
-            settle_unjudged(record, produced.reward);
-            record.metrics.extend(produced.metrics);
-            record.response = produced.json;
-            return Ok(());
-        };
-        let scope = self.scope(Allowance::default());
-        let members = judge.members().iter().zip(&self.bindings.judges).map(|(member, binding)| {
-            // A judge sees what the workflow used; its own calls are counted apart.
-            let meter = Arc::clone(workflow_scope.meter());
-            let worked = Duration::from_secs_f64(record.seconds);
-            let context = self.context(binding, &scope).meter(meter).worked(worked).build();
-            run_member(member, self.judged(member, &task, &produced), context)
-        });
-        let rewards = pin!(try_join_all(members));
-        record.metrics.extend(produced.metrics);
-        record.response = produced.json;
-        let result = within(self.stage.limits.time, &scope, rewards).await;
-        let result = result.unwrap_or_else(|time| {
-            Err(Error::new(ErrorKind::Judge, format!("it took longer than {time:?}")))
-        });
-        record.judge_spent = as_if_paid(scope.meter().spent());
-        record.calls.extend(scope.answered());
-        let result = result.and_then(|rewards| judge.combine(rewards)?.checked());
-        self.settle(record, result, &scope)
-    }
-
-    /// What `member` is given: JSON where it takes JSON, else values of the workflow's own types.
-    fn judged(&self, member: &JuryMember, task: &Erased, produced: &Produced) -> Judged {
-        let (json, typed) = (&self.job.task.value, (task, &produced.response));
-        Judged {
-            task: if member.task.is_json() { as_erased(json) } else { Arc::clone(typed.0) },
-            response: if member.response.is_json() { as_erased(&produced.json) } else { Arc::clone(typed.1) },
-        }
-    }
-
-    fn settle(&self, record: &mut Record, result: Result<Reward>, scope: &Scope) -> Result<()> {
-        let error = match result {
-            Ok(reward) => {
-                record.status = Status::Scored;
-                record.reward = Some(reward.value);
-                record.feedback = reward.feedback;
-                record.metrics.extend(reward.metrics);
-                return Ok(());
-            }
-            Err(error) => error,
-        };
-        record.error = Some(format!("the judge failed: {}", error.chain()));
-        record.status = match blame(&error, scope) {
-            Blame::Run(error) => return Err(error),
-            Blame::Endpoint => Status::InfrastructureFailed,
-            Blame::Limit(_) | Blame::Component => Status::JudgeFailed,
-        };
-        Ok(())
-    }
-
     /// What the model last said, where that can be a response of this workflow.
     async fn as_it_stands(&self, record: &Record) -> Result<Option<Produced>> {
         let Some(last) = record.calls.last() else { return Ok(None) };
@@ -220,16 +193,25 @@ impl Rollout<'_> {
         Ok(forms.into_iter().flatten().find_map(revive))
     }
 
-    fn scope(&self, allowance: Allowance) -> Arc<Scope> {
+    pub(super) fn scope(&self, allowance: Allowance) -> Arc<Scope> {
         Scope::new(self.job.attempt, self.seed, Budget::new(Owner::Rollout, allowance, Spent::default()))
     }
 
-    fn context(&self, binding: &Binding, scope: &Arc<Scope>) -> ContextBuilder {
+    pub(super) fn context(
+        &self,
+        binding: &Binding,
+        scope: &Arc<Scope>,
+        over: &CancellationToken,
+    ) -> ContextBuilder {
         let context = Context::builder(self.job.task.id.as_str())
             .attempt(self.job.attempt)
             .seed(scope.seed())
             .meter(Arc::clone(scope.meter()))
             .span(self.span.clone());
+        let context = match &self.stage.access {
+            Some(access) => context.access(Arc::clone(access), over.clone()),
+            None => context,
+        };
         binding.fill(context, scope, &self.stage.ledger)
     }
 
@@ -253,35 +235,7 @@ impl Rollout<'_> {
     }
 }
 
-async fn run_member(member: &JuryMember, judged: Judged, context: Context) -> Result<Reward> {
-    let reward = guarded(|| member.run(judged, context.clone())).await?;
-    Ok(with_metrics(reward, &context))
-}
-
-/// Metrics that a judge recorded on its context count as those that it returned.
-fn with_metrics(mut reward: Reward, context: &Context) -> Reward {
-    for (name, value) in context.metrics() {
-        reward.metrics.entry(name).or_insert(value);
-    }
-    reward
-}
-
 /// What a record says was spent is the same whether the calls were paid now or remembered from before.
-fn as_if_paid(spent: Spent) -> Spent {
+pub(super) fn as_if_paid(spent: Spent) -> Spent {
     Spent { cached_calls: 0, ..spent }
-}
-
-/// Without a judge, the workflow's own reward counts.
-fn settle_unjudged(record: &mut Record, reward: Option<f64>) {
-    match reward {
-        Some(reward) => (record.status, record.reward) = (Status::Scored, Some(reward)),
-        None => {
-            let why = "nothing scores the response: add a #[judge], or return a WorkflowOutput with a reward";
-            (record.status, record.error) = (Status::JudgeFailed, Some(why.to_owned()));
-        }
-    }
-}
-
-fn as_erased(json: &Value) -> Erased {
-    Arc::new(json.clone())
 }

@@ -43,6 +43,8 @@ impl Job {
     }
 
     /// Identity of the rollout: of all that its result depends on, given the run's configuration.
+    ///
+    /// Where rollouts are judged together, [`together`] makes it depend on the others.
     pub(super) fn key(&self, candidate: &Key, workflow: &str, judge: Option<&str>) -> Key {
         let mut hasher = blake3::Hasher::new();
         let mut part = |bytes: &[u8]| {
@@ -59,4 +61,18 @@ impl Job {
         hasher.finalize_xof().fill(&mut key);
         key
     }
+}
+
+/// The keys of rollouts that are judged together: each depends on what the others are.
+pub(super) fn together(keys: &[Key]) -> Vec<Key> {
+    let mut all = blake3::Hasher::new();
+    keys.iter().for_each(|key| _ = all.update(key));
+    let of_group = |key: &Key| {
+        let mut hasher = all.clone();
+        hasher.update(key);
+        let mut key = Key::default();
+        hasher.finalize_xof().fill(&mut key);
+        key
+    };
+    keys.iter().map(of_group).collect()
 }

@@ -13,6 +13,7 @@ mod engine;
 mod execute;
 mod guard;
 mod job;
+mod judging;
 mod models;
 mod progress;
 mod record;

@@ -2,17 +2,14 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use tokio::{
-    task::{JoinError, JoinSet},
-    time::Instant,
-};
+use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    desk::{Desk, Ended, Ready},
+    desk::{Bundle, Desk, Ended, Ready},
     engine::{Engine, Run},
     execute::Bindings,
-    job::Job,
+    job::{Job, together},
     record::{Record, Status},
     store::Key,
 };
@@ -40,6 +37,10 @@ pub(super) struct Session<'a, F> {
     room: usize,
     /// Jobs that lie ready or are under way.
     open: usize,
+    /// Jobs of the largest bundle so far: a worker has so many rollouts under way.
+    largest: usize,
+    /// Drawn, and not one of the bundle that was drawn before it.
+    next: Option<Job>,
     records: Vec<Option<Arc<Record>>>,
     failed_in_a_row: usize,
     stopped: Option<Error>,
@@ -55,14 +56,16 @@ struct Bound {
 
 impl<'a, F: FnMut(&Record)> Session<'a, F> {
     pub(super) fn new(engine: &'a Engine, observe: F) -> Self {
-        let ahead = engine.concurrency / AHEAD;
+        let ahead = engine.concurrency() / AHEAD;
         Self {
             engine,
             bindings: HashMap::new(),
             desk: Desk::new(ahead / 2, engine.stop.clone()),
             workers: JoinSet::new(),
-            room: engine.concurrency + ahead,
+            room: engine.concurrency() + ahead,
             open: 0,
+            largest: 1,
+            next: None,
             records: Vec::new(),
             failed_in_a_row: 0,
             stopped: None,
@@ -80,7 +83,7 @@ impl<'a, F: FnMut(&Record)> Session<'a, F> {
             }
             self.wait().await;
             for ended in self.desk.collect() {
-                self.open -= 1;
+                self.open -= ended.jobs;
                 self.take(ended)?;
             }
         }
@@ -96,35 +99,56 @@ impl<'a, F: FnMut(&Record)> Session<'a, F> {
 
     /// Draws jobs while there is room; once the run is stopped, takes back what no worker has begun.
     fn draw(&mut self, jobs: &mut impl Iterator<Item = Job>) -> Result<()> {
-        let mut drawn = Vec::new();
-        while self.open + drawn.len() < self.room && self.goes_on() {
-            let Some(job) = jobs.next() else { break };
-            drawn.extend(self.prepare(job)?);
+        let (mut drawn, mut open) = (Vec::new(), self.open);
+        while open < self.room && self.goes_on() {
+            let Some(job) = self.next.take().or_else(|| jobs.next()) else { break };
+            let bundle = self.prepare(job, jobs)?;
+            self.largest = self.largest.max(bundle.len());
+            open += bundle.len();
+            drawn.extend(Some(bundle).filter(|bundle| !bundle.is_empty()));
         }
         if !self.goes_on() {
             self.open -= self.desk.withdraw();
             return Ok(());
         }
-        self.open += drawn.len();
+        self.open = open;
         self.desk.lay(drawn);
-        while self.workers.len() < self.open.min(self.engine.concurrency) {
+        while self.workers.len() < self.open.min(self.engine.concurrency()).div_ceil(self.largest) {
             self.workers.spawn(Arc::clone(&self.desk).work(Arc::clone(&self.engine.stage)));
         }
         Ok(())
     }
 
-    /// `job` made ready; `None` where the journal has its record.
-    fn prepare(&mut self, job: Job) -> Result<Option<Ready>> {
+    /// `job` made ready, with those after it that are judged together with it; empty where the journal has their records.
+    fn prepare(&mut self, job: Job, jobs: &mut impl Iterator<Item = Job>) -> Result<Bundle> {
+        let mut bundle = vec![self.ready(job)?];
+        if self.engine.compares() {
+            for job in jobs.by_ref() {
+                if job.task.id != bundle[0].job.task.id {
+                    self.next = Some(job);
+                    break;
+                }
+                bundle.push(self.ready(job)?);
+            }
+            let keys: Vec<_> = bundle.iter().map(|ready| ready.key).collect();
+            bundle.iter_mut().zip(together(&keys)).for_each(|(ready, key)| ready.key = key);
+        }
+        let remembered: Option<Vec<_>> =
+            bundle.iter().map(|ready| self.engine.remembered(&ready.key)).collect();
+        let Some(remembered) = remembered else { return Ok(bundle) };
+        for (ready, record) in bundle.drain(..).zip(remembered) {
+            self.note(ready.place, record, true);
+        }
+        Ok(bundle)
+    }
+
+    fn ready(&mut self, job: Job) -> Result<Ready> {
         let (hash, bindings) = self.bind(&job.candidate)?;
         let stage = &self.engine.stage;
         let key = job.key(&hash, stage.workflow.meta.name, stage.judge.as_ref().map(Jury::name));
         let place = self.records.len();
         self.records.push(None);
-        if let Some(record) = self.engine.remembered(&key) {
-            self.note(place, record, true);
-            return Ok(None);
-        }
-        Ok(Some(Ready { place, key, job, bindings }))
+        Ok(Ready { place, key, job, bindings })
     }
 
     fn bind(&mut self, candidate: &Arc<Candidate>) -> Result<(Key, Arc<Bindings>)> {
@@ -143,7 +167,8 @@ impl<'a, F: FnMut(&Record)> Session<'a, F> {
     async fn wait(&mut self) {
         tokio::select! {
             () = self.desk.news() => {}
-            Some(left) = self.workers.join_next() => self.left(left),
+            // A worker goes when the run is stopped.
+            Some(_) = self.workers.join_next() => {}
             () = grace_after(&self.engine.stop, &mut self.stopped_at) => {
                 self.workers.shutdown().await;
                 self.desk.withdraw();
@@ -152,20 +177,13 @@ impl<'a, F: FnMut(&Record)> Session<'a, F> {
         }
     }
 
-    /// A worker goes when the run is stopped; else it panicked, which the user's code never makes it do.
-    fn left(&mut self, left: Result<(), JoinError>) {
-        if let Err(error) = left {
-            self.open -= 1;
-            let error = Error::new(ErrorKind::Other, "a rollout panicked in the engine").with_source(error);
-            self.stopped.get_or_insert(error);
-        }
-    }
-
-    fn take(&mut self, Ended { place, key, result }: Ended) -> Result<()> {
-        match result {
-            Ok(record) => {
-                self.engine.remember(key, &record);
-                self.note(place, record, false);
+    fn take(&mut self, ended: Ended) -> Result<()> {
+        match ended.result {
+            Ok(records) => {
+                for (place, key, record) in records {
+                    self.engine.remember(key, &record);
+                    self.note(place, record, false);
+                }
             }
             Err(error) if error.kind() == ErrorKind::Store => return Err(error),
             Err(error) => _ = self.stopped.get_or_insert(error),

@@ -24,6 +24,7 @@ use crate::{
     workflow::{Context, Prompt, Workflow},
 };
 
+mod compared;
 mod paid;
 mod world;
 

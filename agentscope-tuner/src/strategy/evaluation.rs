@@ -5,7 +5,11 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::{Inputs, Outcome, Strategy, scores::Scores, statistics::CONFIDENCE};
-use crate::{candidate::Candidate, error::Result, rollout::Job};
+use crate::{
+    candidate::Candidate,
+    error::{Error, ErrorKind, Result},
+    rollout::Job,
+};
 
 /// Runs one candidate on every row: the verb `eval`.
 #[derive(Clone, Debug)]
@@ -30,6 +34,10 @@ impl Strategy for Evaluation {
     fn run<'a>(&'a self, inputs: Inputs<'a>) -> BoxFuture<'a, Result<Outcome>> {
         Box::pin(async move {
             let Inputs { engine, eval: tasks, .. } = inputs;
+            if engine.compares() && self.repeats < 2 {
+                let message = "the judge compares the responses to a row, and one candidate gives one: run each row several times (--repeats), or compare candidates with `select`";
+                return Err(Error::new(ErrorKind::Usage, message));
+            }
             let candidates = [Arc::new(self.candidate.clone())];
             let jobs = Job::grid(&candidates, tasks, self.repeats.max(1));
             engine.expect(jobs.len());

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,6 +13,7 @@ use crate::{
     candidate::{Candidate, SlotPath, SlotValue},
     config::Config,
     error::{Error, ErrorKind, Result},
+    gateway::RunGateway,
     judge::{Jury, configured::Judges},
     registry::Registry,
     rollout::{Allowance, Engine, ModelTable, Options, PricedModel, RolloutLimits, Setup, Store},
@@ -32,6 +34,8 @@ pub struct Session<'a> {
     /// Configured values of slots.
     pub slots: BTreeMap<SlotPath, SlotValue>,
     config: &'a Config,
+    /// Models that are not configured, by the names that slots know them by.
+    given: BTreeMap<String, PricedModel>,
 }
 
 impl<'a> Session<'a> {
@@ -51,7 +55,7 @@ impl<'a> Session<'a> {
                 .map(|name| (SlotPath::new(&*member.name, "model"), SlotValue::model(name)));
             slots.extend(model);
         }
-        Ok(Self { workflow, judge, slots, config })
+        Ok(Self { workflow, judge, slots, config, given: BTreeMap::new() })
     }
 
     /// The only workflow of `registry`, without a judge.
@@ -60,7 +64,15 @@ impl<'a> Session<'a> {
     /// As [`prepare`](Self::prepare).
     pub fn unjudged(registry: &'a Registry, config: &'a Config) -> Result<Self> {
         let (workflow, slots) = (registry.workflow(None)?, config.slots(registry)?);
-        Ok(Self { workflow, judge: None, slots, config })
+        Ok(Self { workflow, judge: None, slots, config, given: BTreeMap::new() })
+    }
+
+    /// The same with `slot` filled by a model that is not configured, known as `name`.
+    #[must_use]
+    pub fn with_given(mut self, slot: SlotPath, name: &str, model: PricedModel) -> Self {
+        self.slots.insert(slot, SlotValue::model(name));
+        self.given.insert(name.to_owned(), model);
+        self
     }
 
     /// The models that `candidates` can call, ready to be called.
@@ -89,7 +101,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// As [`Engine::new`].
     pub fn engine(&self, models: ModelTable, store: Store, stop: CancellationToken) -> Result<Engine> {
-        Engine::new(Setup {
+        let engine = Engine::new(Setup {
             workflow: *self.workflow,
             judge: self.judge.clone(),
             models,
@@ -97,7 +109,8 @@ impl<'a> Session<'a> {
             options: self.options(),
             store,
             stop,
-        })
+        })?;
+        Ok(engine.with_access(Arc::new(RunGateway::new())))
     }
 
     /// The slot that `wanted` names, as `slot` or `component.slot`; without it the only one of `role`.
@@ -161,6 +174,9 @@ impl<'a> Session<'a> {
     }
 
     fn model(&self, name: &str) -> Result<PricedModel> {
+        if let Some(given) = self.given.get(name) {
+            return Ok(given.clone());
+        }
         let models = &self.config.file.models;
         let spec = models.get(name).ok_or_else(|| {
             let hint = did_you_mean(name, models.keys().map(String::as_str));

@@ -10,16 +10,19 @@ use std::{
     },
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::{RunDir, Session, configuration};
 use crate::{
     candidate::{Candidate, SlotValue},
     config::Config,
     error::{Error, ErrorKind, Result},
+    gateway::RunGateway,
     registry::Registry,
     rollout::{Binding, ModelTable, Store},
     seed,
     strategy::Outcome,
-    workflow::{Context, Workflow, unerase},
+    workflow::{Access, Context, Workflow, unerase},
 };
 
 /// The best checkpoint of a run that trained weights, within its directory.
@@ -82,6 +85,7 @@ struct Inner {
     candidate: Candidate,
     binding: Binding,
     seed: u64,
+    gateway: Arc<RunGateway>,
     /// Requests so far, which tells their random choices apart.
     requests: AtomicU64,
 }
@@ -133,7 +137,8 @@ impl<W: Workflow> Tuned<W> {
         // Another process makes other random choices: nothing here is to be repeated.
         let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let seed = seed::draw(0, "production", [&started.as_nanos().to_le_bytes()[..]]);
-        let inner = Inner { candidate, binding, seed, requests: AtomicU64::new(0) };
+        let gateway = Arc::new(RunGateway::new());
+        let inner = Inner { candidate, binding, seed, gateway, requests: AtomicU64::new(0) };
         Ok(Self { inner: Arc::new(inner), workflow: PhantomData })
     }
 
@@ -149,7 +154,10 @@ impl<W: Workflow> Tuned<W> {
     pub async fn run(&self, task: W::Task) -> Result<W::Response> {
         let number = self.inner.requests.fetch_add(1, Relaxed);
         let seed = seed::draw(self.inner.seed, "request", [&number.to_le_bytes()[..]]);
-        let context = Context::builder(format!("request/{number}")).seed(seed);
+        let over = CancellationToken::new();
+        let _open = over.clone().drop_guard();
+        let access = Arc::clone(&self.inner.gateway) as Arc<dyn Access>;
+        let context = Context::builder(format!("request/{number}")).seed(seed).access(access, over);
         let context = self.inner.binding.fill_directly(context).build();
         let produced = (W::ENTRY.run)(Arc::new(task), context).await?;
         let response = unerase::<W::Response>(produced.response)?;

@@ -1,6 +1,6 @@
 //! The same as a library, with the types checked by the compiler.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
 use tokio_util::sync::CancellationToken;
 
@@ -9,7 +9,8 @@ use crate::{
     candidate::{SlotPath, SlotValue},
     dataset::Dataset,
     error::{Error, ErrorKind, Result},
-    judge::{Judge, Jury},
+    gateway::RunGateway,
+    judge::{IsResponseOf, Judge, Jury},
     model::Model,
     rollout::{Engine, ModelTable, Options, PricedModel, Setup, Store},
     strategy::{Inputs, Monitor, Outcome, Silent, Strategy},
@@ -65,7 +66,11 @@ pub struct Tuner {
 
 impl Tuner {
     /// Tunes `W`, judged by `J`. That they fit is checked by the compiler.
-    pub fn new<W: Workflow, J: Judge<Task = W::Task, Response = W::Response>>() -> Self {
+    pub fn new<W, J>() -> Self
+    where
+        W: Workflow<Response: IsResponseOf<J::Response>>,
+        J: Judge<Task = W::Task>,
+    {
         Self { judge: Some(J::ENTRY.into()), ..Self::unjudged::<W>() }
     }
 
@@ -181,7 +186,8 @@ impl Tuner {
             options: self.options,
             store: Store::open(dir.store())?,
             stop: self.stop,
-        })?;
+        })?
+        .with_access(Arc::new(RunGateway::new()));
         train.iter().chain(&eval).try_for_each(|task| engine.check_task(task))?;
         let inputs = Inputs {
             engine: &engine,

@@ -7,9 +7,10 @@ use std::{
     time::Duration,
 };
 
+use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
-use super::{Bound, Meter, Spent};
+use super::{Access, Bound, Meter, Spent};
 
 /// The rollout that a workflow or judge runs in: which row, which attempt, what it has used.
 ///
@@ -30,6 +31,8 @@ struct Inner {
     metrics: Arc<Mutex<BTreeMap<String, f64>>>,
     span: Span,
     worked: Option<Duration>,
+    /// Who opens endpoints, and when they close.
+    access: Option<(Arc<dyn Access>, CancellationToken)>,
 }
 
 impl Context {
@@ -45,6 +48,7 @@ impl Context {
             metrics: Arc::default(),
             span: Span::none(),
             worked: None,
+            access: None,
         })
     }
 
@@ -100,6 +104,15 @@ impl Context {
     /// What fills the slot of this name.
     pub fn bound(&self, slot: &str) -> Option<&Bound> {
         self.0.slots.iter().find(|(name, _)| **name == *slot).map(|(_, bound)| bound)
+    }
+
+    /// The names of the slots that are filled.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (&str, &Bound)> {
+        self.0.slots.iter().map(|(name, bound)| (&**name, bound))
+    }
+
+    pub(super) fn access(&self) -> Option<&(Arc<dyn Access>, CancellationToken)> {
+        self.0.access.as_ref()
     }
 }
 
@@ -167,6 +180,13 @@ impl ContextBuilder {
     #[must_use]
     pub fn worked(mut self, worked: Duration) -> Self {
         self.0.worked = Some(worked);
+        self
+    }
+
+    /// Lets endpoints be opened, until `over` is cancelled.
+    #[must_use]
+    pub fn access(mut self, access: Arc<dyn Access>, over: CancellationToken) -> Self {
+        self.0.access = Some((access, over));
         self
     }
 

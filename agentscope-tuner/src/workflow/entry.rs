@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{Context, SlotSpec};
+use super::{Context, Group, SlotSpec};
 use crate::{
     component::Meta,
     error::{Error, ErrorKind, Result},
@@ -58,6 +58,11 @@ impl TypeInfo {
         (self.name)()
     }
 
+    /// Whether it is a [`Group`] of [`serde_json::Value`]s.
+    pub fn is_json_group(&self) -> bool {
+        self.id() == TypeId::of::<Group<Value>>()
+    }
+
     /// Whether it is [`serde_json::Value`], which any task or response can be given as.
     pub fn is_json(&self) -> bool {
         self.id() == TypeId::of::<Value>()
@@ -87,12 +92,41 @@ pub struct WorkflowEntry {
     pub task: TypeInfo,
     /// What the judge sees.
     pub response: TypeInfo,
+    /// What a judge of several rollouts sees: a [`Group`] of responses.
+    pub group: TypeInfo,
+    /// Makes such a group of responses.
+    pub gather: fn(Vec<Erased>) -> Result<Erased>,
     /// Reads a task from JSON; the error says what does not fit and at which field.
     pub parse: fn(&Value) -> Result<Erased>,
     /// Reads a response from JSON.
     pub revive: fn(&Value) -> Result<Erased>,
     /// Runs the function on a task that `parse` made.
     pub run: fn(Erased, Context) -> BoxFuture<'static, Result<Produced>>,
+}
+
+impl WorkflowEntry {
+    /// Of tasks of type `T` and responses of type `R`; `run` is given what `parse` made.
+    pub const fn new<T, R>(
+        meta: Meta,
+        slots: &'static [SlotSpec],
+        run: fn(Erased, Context) -> BoxFuture<'static, Result<Produced>>,
+    ) -> Self
+    where
+        T: DeserializeOwned + Send + Sync + 'static,
+        R: DeserializeOwned + Send + Sync + 'static,
+    {
+        Self {
+            meta,
+            slots,
+            task: TypeInfo::of::<T>(),
+            response: TypeInfo::of::<R>(),
+            group: TypeInfo::of::<Group<R>>(),
+            gather: Group::<R>::gather,
+            parse: read::<T>,
+            revive: read::<R>,
+            run,
+        }
+    }
 }
 
 /// What a workflow produced, with its type erased.

@@ -4,7 +4,7 @@ use std::{fmt, ops::Deref, sync::Arc};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Bound, Context, SlotRole};
+use super::{Bound, Context, ModelEndpoint, SlotRole};
 use crate::{
     error::{Error, ErrorKind, Result},
     model::Model,
@@ -12,7 +12,7 @@ use crate::{
 
 /// A type that the tuner can supply as a parameter of a workflow or judge.
 ///
-/// [`Model`], [`Prompt`], [`Demos`] and [`Context`] are supplied so. Implement it for types of your own:
+/// [`Model`], [`ModelEndpoint`], [`Prompt`], [`Demos`] and [`Context`] are supplied so. Implement it for types of your own:
 ///
 /// ```
 /// use agentscope_tuner::{Result, workflow::{Context, FromContext, SlotRole}};
@@ -61,6 +61,14 @@ impl FromContext for Model {
             Some(Bound::Model(model)) => Ok(model.clone()),
             other => Err(unfilled(context, slot, Self::ROLE, other)),
         }
+    }
+}
+
+impl FromContext for ModelEndpoint {
+    const ROLE: SlotRole = SlotRole::Model;
+
+    fn from_context(context: &Context, slot: &str) -> Result<Self> {
+        context.endpoint(slot)
     }
 }
 
@@ -178,7 +186,7 @@ impl Context {
     }
 }
 
-fn unfilled(context: &Context, slot: &str, wanted: SlotRole, found: Option<&Bound>) -> Error {
+pub(super) fn unfilled(context: &Context, slot: &str, wanted: SlotRole, found: Option<&Bound>) -> Error {
     let component = context.component();
     let message = match found {
         Some(found) => {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use agentscope_tuner::{
-    judge::{Judge, Judged},
+    judge::{Judge, Judged, Rewards},
     prelude::*,
 };
 use serde_json::Value;
@@ -57,7 +57,10 @@ fn judged<T: Send + Sync + 'static, R: Send + Sync + 'static>(task: T, response:
 }
 
 async fn reward<J: Judge>(judged: Judged, context: Context) -> Result<Reward> {
-    (J::ENTRY.run)(judged, context).await
+    match (J::ENTRY.run)(judged, context).await? {
+        Rewards::One(reward) => Ok(reward),
+        Rewards::Each(_) => panic!("several rewards for one response"),
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-use agentscope_tuner::{Result, judge, registry::Registry, workflow};
+use agentscope_tuner::{Result, judge, registry::Registry, workflow, workflow::Group};
 use serde_json::Value;
 
 /// Echoes.
@@ -41,6 +41,24 @@ async fn anything(task: &Value, response: &Value) -> bool {
     task == response
 }
 
+/// For no workflow here.
+#[judge]
+async fn all_shorter(task: &str, responses: &Group<u8>) -> Vec<bool> {
+    responses.iter().map(|response| usize::from(*response) < task.len()).collect()
+}
+
+/// Forgets that it is shown several.
+#[judge]
+async fn one_of_many(task: &String, responses: &Group<String>) -> bool {
+    responses.iter().any(|response| response == task)
+}
+
+/// Which of them repeat the task.
+#[judge(for = echo)]
+async fn repeats(task: &str, responses: &Group<String>) -> Vec<bool> {
+    responses.iter().map(|response| response == task).collect()
+}
+
 fn fault(registry: Result<Registry>) -> String {
     registry.expect_err("the registry has faults").to_string()
 }
@@ -57,6 +75,15 @@ fn two_workflows_of_one_name_are_refused_with_both_places() {
 fn a_judge_that_fits_no_workflow_is_refused_with_the_reason() {
     let fault = fault(Registry::builder().workflow::<echo>().judge::<stray>().build());
     assert!(fault.contains("`stray`") && fault.contains("its task is `u8`"), "{fault}");
+}
+
+#[test]
+fn a_judge_of_a_group_takes_the_group_of_its_workflow_and_returns_a_reward_for_each() {
+    assert!(Registry::builder().workflow::<echo>().judge::<repeats>().build().is_ok());
+    let other = fault(Registry::builder().workflow::<echo>().judge::<all_shorter>().build());
+    assert!(other.contains("its group of responses is") && other.contains("Group<u8>"), "{other}");
+    let one = fault(Registry::builder().workflow::<echo>().judge::<one_of_many>().build());
+    assert!(one.contains("returns a `Vec` of rewards"), "{one}");
 }
 
 #[test]

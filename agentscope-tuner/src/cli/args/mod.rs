@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[cfg(feature = "embedded")]
 pub(in crate::cli) use verbs::WeightsOptions;
 pub(in crate::cli) use verbs::{
-    EvalOptions, PreviewOptions, PromptOptions, ReportOptions, ResumeOptions, RunOptions, SelectOptions,
-    ServeOptions, Which, report_live,
+    EvalOptions, PreviewOptions, PromptOptions, ReportOptions, ResumeOptions, RolloutOptions, RunOptions,
+    SelectOptions, ServeOptions, Which, WorkerOptions, report_live,
 };
 
 use crate::config::Override;
@@ -112,6 +112,10 @@ pub(in crate::cli) enum Verb {
     Weights(Options<WeightsOptions>),
     /// Improve the prompts of the workflow
     Prompt(Options<PromptOptions>),
+    /// Run what lines of JSON on standard input ask for, and write a record of each
+    Rollout(Options<RolloutOptions>),
+    /// Serve rollouts to the trainer of another engine, one HTTP call each
+    Worker(Options<WorkerOptions>),
     /// Continue a run that was stopped or killed
     Resume(Options<ResumeOptions>),
     /// Write the page of a run, and open it
@@ -131,6 +135,8 @@ impl Verb {
             #[cfg(feature = "embedded")]
             Self::Weights(options) => &options.common,
             Self::Prompt(options) => &options.common,
+            Self::Rollout(options) => &options.common,
+            Self::Worker(options) => &options.common,
             Self::Resume(options) => &options.common,
             Self::Report(options) => &options.common,
             Self::Serve(options) => &options.common,

@@ -109,6 +109,23 @@ impl From<EffortName> for Effort {
 }
 
 #[derive(Debug, Args)]
+pub(in crate::cli) struct RolloutOptions {
+    /// Keep answers and records in this file, and take from it what was done before; nothing is kept when not given
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) store: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct WorkerOptions {
+    /// Address and port; port 0 takes any that is free
+    #[arg(long, default_value = "127.0.0.1:8300", value_name = "ADDRESS")]
+    pub(in crate::cli) listen: SocketAddr,
+    /// The environment variable that holds the bearer token which clients must send
+    #[arg(long, value_name = "VARIABLE")]
+    pub(in crate::cli) token_env: String,
+}
+
+#[derive(Debug, Args)]
 pub(in crate::cli) struct ResumeOptions {
     /// The run's directory
     #[arg(value_name = "RUN", default_value = "latest")]

@@ -5,7 +5,10 @@ pub(super) mod chunks;
 mod message;
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -26,10 +29,19 @@ pub(super) struct Head {
 }
 
 impl Head {
-    pub(super) fn new(model: String) -> Self {
+    /// The head of a new answer of `model`; its identifier begins with `kind`.
+    pub(super) fn new(kind: &str, model: String) -> Self {
         static ANSWERS: AtomicU64 = AtomicU64::new(0);
         let created = now();
-        Self { id: format!("chatcmpl-{created:x}-{:x}", ANSWERS.fetch_add(1, Relaxed)), created, model }
+        Self { id: format!("{kind}-{created:x}-{:x}", ANSWERS.fetch_add(1, Relaxed)), created, model }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn model(&self) -> &str {
+        &self.model
     }
 
     fn object(&self, kind: &str, choices: Vec<Value>) -> Value {
@@ -43,8 +55,14 @@ impl Head {
     }
 }
 
+/// When this program first described a model, in seconds since 1970: it stands for when the models were made.
+pub(super) fn since() -> u64 {
+    static SINCE: OnceLock<u64> = OnceLock::new();
+    *SINCE.get_or_init(now)
+}
+
 /// Seconds since 1970.
-pub(super) fn now() -> u64 {
+fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 

@@ -1,26 +1,19 @@
-//! The kinds of judges that a table can name.
-
-use std::path::Path;
+//! The kinds of judges that a table can name, and how they judge.
 
 use regex::Regex;
-use serde::Deserialize;
-use serde_json::Value;
 
-use super::{
-    row::{Reference, Row},
-    table::{fit, take},
-};
+use super::row::{Reference, Row};
 use crate::{
     error::{Error, ErrorKind, Result},
     judge::{
         Reward,
         builtin::{
-            Bleu, Ignore, Rouge, Rubric, Schema, Tolerance, best, bleu, choice, contains, cost,
-            edit_similarity, exact, matches, numeric, pairwise, rouge, rubric, time, token_f1, tokens,
+            Bleu, Ignore, Relative, Rouge, Rubric, Schema, Tolerance, best, bleu, choice, contains, cost,
+            edit_similarity, exact, matches, numeric, pairwise, relative, rouge, rubric, time, token_f1,
+            tokens,
         },
     },
     model::Model,
-    text::did_you_mean,
     workflow::{Context, FromContext as _},
 };
 
@@ -42,113 +35,10 @@ pub(super) enum Kind {
     Cost(Option<f64>),
     Rubric(Rubric),
     Pairwise(String),
+    Relative(String),
 }
-
-const KINDS: [&str; 16] = [
-    "exact",
-    "contains",
-    "numeric",
-    "choice",
-    "regex",
-    "json-schema",
-    "token-f1",
-    "bleu",
-    "rouge",
-    "edit",
-    "time",
-    "tokens",
-    "cost",
-    "rubric",
-    "pairwise",
-    "weighted",
-];
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Ignoring {
-    #[serde(default)]
-    ignore: Ignore,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Most {
-    most: Option<f64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Pattern {
-    pattern: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Options {
-    #[serde(default = "four")]
-    options: u8,
-}
-
-fn four() -> u8 {
-    4
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SchemaTable {
-    schema: toml::Value,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Criteria {
-    criteria: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RubricTable {
-    criteria: String,
-    lowest: Option<f64>,
-    highest: Option<f64>,
-    repeats: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
 
 impl Kind {
-    /// Reads a table without the settings that all kinds share; also the model that it names.
-    pub(super) fn read(mut table: toml::Table, directory: &Path) -> Result<(Self, Option<String>), String> {
-        let kind: String = take(&mut table, "kind")?
-            .ok_or_else(|| format!("name the `kind` of the judge: {}", KINDS.join(", ")))?;
-        let asks = matches!(kind.as_str(), "rubric" | "pairwise");
-        let model = if asks { take(&mut table, "model")? } else { None };
-        if asks && model.is_none() {
-            return Err("name the `model` that judges, one of [models]".to_owned());
-        }
-        let read = match kind.as_str() {
-            "exact" => fit::<Ignoring>(table).map(|table| Self::Exact(table.ignore)),
-            "contains" => fit::<Ignoring>(table).map(|table| Self::Contains(table.ignore)),
-            "numeric" => fit(table).and_then(tolerance),
-            "choice" => fit(table).and_then(options),
-            "regex" => fit(table).and_then(pattern),
-            "json-schema" => fit(table).and_then(|table| schema(table, directory)),
-            "token-f1" => fit::<Nothing>(table).map(|Nothing {}| Self::TokenF1),
-            "bleu" => fit(table).and_then(checked_bleu),
-            "rouge" => fit(table).map(Self::Rouge),
-            "edit" => fit::<Nothing>(table).map(|Nothing {}| Self::Edit),
-            "time" => most(table).map(Self::Time),
-            "tokens" => most(table).map(Self::Tokens),
-            "cost" => most(table).map(Self::Cost),
-            "rubric" => fit(table).and_then(checked_rubric),
-            "pairwise" => fit::<Criteria>(table).map(|table| Self::Pairwise(table.criteria)),
-            other => Err(format!("there is no kind `{other}`; {}", did_you_mean(other, KINDS))),
-        };
-        read.map(|kind| (kind, model))
-    }
-
     /// Whether it cannot do without a reference.
     pub(super) fn needs_reference(&self) -> bool {
         self.takes_reference() && !matches!(self, Self::Rubric(_))
@@ -156,12 +46,20 @@ impl Kind {
 
     /// Whether it can make use of a reference.
     pub(super) fn takes_reference(&self) -> bool {
-        !matches!(self, Self::Regex(_) | Self::Schema(_) | Self::Time(_) | Self::Tokens(_) | Self::Cost(_))
+        !matches!(
+            self,
+            Self::Regex(_)
+                | Self::Schema(_)
+                | Self::Time(_)
+                | Self::Tokens(_)
+                | Self::Cost(_)
+                | Self::Relative(_)
+        )
     }
 
     /// Whether it asks a model.
     pub(super) fn asks_model(&self) -> bool {
-        matches!(self, Self::Rubric(_) | Self::Pairwise(_))
+        matches!(self, Self::Rubric(_) | Self::Pairwise(_) | Self::Relative(_))
     }
 
     /// Judges `row`.
@@ -187,6 +85,16 @@ impl Kind {
                 Ok(best(rewards.collect::<Result<Vec<_>>>()?, |reward| reward))
             }
         }
+    }
+
+    /// Judges the responses to one row, by holding them against each other.
+    pub(super) async fn compare_all(&self, rows: &[Row], context: &Context) -> Result<Vec<Reward>> {
+        let (Self::Relative(criteria), Some(first)) = (self, rows.first()) else {
+            return Err(Error::new(ErrorKind::Judge, "this kind of judge scores one response"));
+        };
+        let answers: Vec<_> = rows.iter().map(|row| row.answer.as_str()).collect();
+        let by = Relative { criteria: criteria.clone(), seed: context.seed() };
+        relative(&Model::from_context(context, "model")?, &first.task, &answers, &by).await
     }
 
     /// Holds `answer` against one reference.
@@ -219,74 +127,5 @@ fn letter(reference: &Reference, options: u8) -> Result<String> {
             let message = format!("the reference {number} is no place of an option, 0 to {}", options - 1);
             Err(Error::new(ErrorKind::Judge, message))
         }
-    }
-}
-
-fn most(table: toml::Table) -> Result<Option<f64>, String> {
-    let Most { most } = fit(table)?;
-    match most {
-        Some(most) if !(most.is_finite() && most > 0.0) => {
-            Err(format!("`most` is {most}, but must be a number above 0"))
-        }
-        most => Ok(most),
-    }
-}
-
-fn tolerance(tolerance: Tolerance) -> Result<Kind, String> {
-    let Tolerance { absolute, relative } = tolerance;
-    match [("absolute", absolute), ("relative", relative)]
-        .iter()
-        .find(|(_, value)| value.is_nan() || *value < 0.0)
-    {
-        Some((name, value)) => Err(format!("`{name}` is {value}, but must be at least 0")),
-        None => Ok(Kind::Numeric(tolerance)),
-    }
-}
-
-fn options(Options { options }: Options) -> Result<Kind, String> {
-    match options {
-        2..=26 => Ok(Kind::Choice(options)),
-        _ => Err(format!("`options` is {options}, but must lie in [2, 26]")),
-    }
-}
-
-fn pattern(Pattern { pattern }: Pattern) -> Result<Kind, String> {
-    Regex::new(&pattern)
-        .map(Kind::Regex)
-        .map_err(|error| format!("`pattern` is no regular expression: {error}"))
-}
-
-fn checked_bleu(bleu: Bleu) -> Result<Kind, String> {
-    match bleu.smoothing.fault() {
-        None => Ok(Kind::Bleu(bleu)),
-        Some(fault) => Err(fault),
-    }
-}
-
-fn schema(SchemaTable { schema }: SchemaTable, directory: &Path) -> Result<Kind, String> {
-    let json: Value = match schema {
-        toml::Value::String(file) => {
-            let path = directory.join(file);
-            let unreadable =
-                |error: &dyn std::fmt::Display| format!("cannot read {}: {error}", path.display());
-            let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&error))?;
-            serde_json::from_str(&text).map_err(|error| unreadable(&error))?
-        }
-        inline => serde_json::to_value(inline).map_err(|error| error.to_string())?,
-    };
-    Schema::new(&json).map(Kind::Schema).map_err(|error| error.to_string())
-}
-
-fn checked_rubric(table: RubricTable) -> Result<Kind, String> {
-    let plain = Rubric::new(table.criteria);
-    let rubric = Rubric {
-        lowest: table.lowest.unwrap_or(plain.lowest),
-        highest: table.highest.unwrap_or(plain.highest),
-        repeats: table.repeats.unwrap_or(plain.repeats),
-        ..plain
-    };
-    match rubric.faults().as_slice() {
-        [] => Ok(Kind::Rubric(rubric)),
-        faults => Err(faults.join("; ")),
     }
 }

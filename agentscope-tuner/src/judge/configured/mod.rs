@@ -23,12 +23,14 @@
 //! | `time`, `tokens`, `cost` | `most`; no `field` |
 //! | `rubric` | `model`, `criteria`, `lowest`, `highest`, `repeats`; `field` may be left out |
 //! | `pairwise` | `model`, `criteria`: against the reference |
+//! | `relative` | `model`, `criteria`: all responses to a row at once, of all candidates and repeats; no `field` |
 //! | `weighted` | `parts`: judges of `[judges]` or of the program, or tables with a `name` and a `kind` |
 //!
 //! All that read the response take `response-field`, where it is an object, and `extract`, a regular expression whose
 //! last match (its first group, if any) is the answer. Fields may be paths: `answers.text`.
 
 mod kind;
+mod read;
 mod row;
 mod table;
 
@@ -38,15 +40,17 @@ use std::{
     sync::Arc,
 };
 
+use serde_json::Value;
+
 use self::{
     kind::Kind,
     row::Reading,
     table::{Part, Parts},
 };
-use super::{Judged, JuryMember};
+use super::{Judged, JuryMember, Reward};
 use crate::{
     error::{Error, ErrorKind, Result},
-    workflow::{SlotDefault, SlotRole, SlotSpec, unerase},
+    workflow::{Context, Group, SlotDefault, SlotRole, SlotSpec, unerase},
 };
 
 /// The slot of judges that ask a model.
@@ -169,19 +173,29 @@ fn member(name: &str, mut table: toml::Table, directory: &Path) -> Result<JuryMe
     }
     let judge = Arc::new((kind, reading));
     let asks = judge.0.asks_model();
-    let run = move |judged: Judged, context| {
-        let judge = Arc::clone(&judge);
-        async move {
-            let (kind, reading) = &*judge;
-            let (task, response) = (unerase(judged.task)?, unerase(judged.response)?);
-            kind.run(&reading.read(&task, &response)?, &context).await
+    let mut member = match &judge.0 {
+        Kind::Relative(_) => {
+            JuryMember::comparing(name, move |judged, context| compare(Arc::clone(&judge), judged, context))
         }
+        _ => JuryMember::new(name, move |judged, context| score(Arc::clone(&judge), judged, context)),
     };
-    let mut member = JuryMember::new(name, run);
     if asks {
         (member.slots, member.model) = (&MODEL, model);
     }
     Ok(member)
+}
+
+async fn score(judge: Arc<(Kind, Reading)>, judged: Judged, context: Context) -> Result<Reward> {
+    let (kind, reading) = &*judge;
+    let (task, response) = (unerase(judged.task)?, unerase(judged.response)?);
+    kind.run(&reading.read(&task, &response)?, &context).await
+}
+
+async fn compare(judge: Arc<(Kind, Reading)>, judged: Judged, context: Context) -> Result<Vec<Reward>> {
+    let (kind, reading) = &*judge;
+    let (task, responses) = (unerase(judged.task)?, unerase::<Group<Value>>(judged.response)?);
+    let rows = responses.iter().map(|response| reading.read(&task, response));
+    kind.compare_all(&rows.collect::<Result<Vec<_>>>()?, &context).await
 }
 
 #[cfg(test)]

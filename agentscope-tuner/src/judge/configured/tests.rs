@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    judge::Reward,
+    judge::{Reward, Rewards},
     model::{Model, scripted::Scripted},
-    workflow::Context,
+    workflow::{Context, Group},
 };
 
 fn read(text: &str) -> Result<Judges> {
@@ -23,7 +23,32 @@ async fn judge(table: &str, task: Value, response: Value) -> Result<Reward> {
         json!({"reason": "so", "score": if right { 5 } else { 1 }, "better": "a"}).to_string()
     }));
     let context = Context::builder("row/0").component("it").slot("model", model).build();
-    judges.member("it").unwrap().run(judged, context).await
+    match judges.member("it").unwrap().run(judged, context).await? {
+        Rewards::One(reward) => Ok(reward),
+        Rewards::Each(_) => panic!("several rewards for one response"),
+    }
+}
+
+#[tokio::test]
+async fn a_relative_judge_sees_all_responses_at_once() {
+    let judges = read("[it]\nkind = 'relative'\nmodel = 'm'\ncriteria = 'c'\nextract = '\\d+'").unwrap();
+    let model = Model::new(Scripted::new("judge", |request| {
+        let asked = request.messages[1].text();
+        let grade = |number: usize| {
+            let answer = format!("<answer_{number}>\n7\n</answer_{number}>");
+            json!({"answer": number, "reason": "so", "score": if asked.contains(&answer) { 0.9 } else { 0.2 }})
+        };
+        json!({"grades": [grade(1), grade(2)]}).to_string()
+    }));
+    let context = Context::builder("row/0").component("it").slot("model", model).build();
+    let responses: Group<Value> = ["so 7", "4", "or 7"].map(Value::from).into_iter().collect();
+    let judged = Judged { task: Arc::new(json!({"q": "3 + 4?"})), response: Arc::new(responses) };
+    let Rewards::Each(rewards) = judges.member("it").unwrap().run(judged, context).await.unwrap() else {
+        panic!("one reward for several responses")
+    };
+    assert_eq!(rewards.iter().map(|reward| reward.value).collect::<Vec<_>>(), [0.9, 0.2, 0.9]);
+    let error = read("[it]\nkind = 'relative'\nmodel = 'm'\ncriteria = 'c'\nfield = 'a'").unwrap_err();
+    assert!(error.to_string().contains("needs no `field`"), "{error}");
 }
 
 async fn value(table: &str, task: Value, response: Value) -> f64 {

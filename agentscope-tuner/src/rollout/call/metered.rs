@@ -62,7 +62,8 @@ impl Metered {
         let key = prepared.key(scope.attempt, nth);
         let bound = if bounded { prepared.bound(model.price.as_ref()) } else { Bound::default() };
 
-        let reservation = scope.budget.reserve(bound).await?;
+        // A client of the gateway's is told of it in words that the engine cannot read back.
+        let reservation = scope.budget.reserve(bound).await.inspect_err(|error| scope.fail(error))?;
         let place = scope.begin(CallRef { slot: Arc::clone(&self.slot), key });
         let result = ledger.answer(key, &mut prepared, model, &scope.waits, pieces).await;
         scope.end(place, result.as_ref().map(drop));

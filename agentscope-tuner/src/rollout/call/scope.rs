@@ -66,7 +66,7 @@ impl Scope {
         calls
     }
 
-    /// The last failure of an endpoint, which the workflow may have hidden in an error of its own.
+    /// The last failure of a call, which the workflow may have hidden in an error of its own.
     pub(crate) fn failure(&self) -> Option<(ErrorKind, String)> {
         self.with(|state| state.failure.clone())
     }
@@ -94,6 +94,11 @@ impl Scope {
             Ok(()) => state.trace[place].1 = true,
             Err(error) => state.failure = Some((error.kind(), error.chain())),
         });
+    }
+
+    /// Notes why a call could not begin.
+    pub(super) fn fail(&self, error: &Error) {
+        self.with(|state| state.failure = Some((error.kind(), error.chain())));
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {

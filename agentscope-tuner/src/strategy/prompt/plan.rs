@@ -39,6 +39,7 @@ impl Plan {
     /// [`ErrorKind::Config`] when there is nothing to tune or too little to tune it on.
     pub(super) fn new(settings: &PromptTuning, inputs: &Inputs<'_>) -> Result<Self> {
         let Inputs { engine, train, eval, .. } = *inputs;
+        engine.judges_alone("prompt tuning keeps rewards for later candidates")?;
         rows_differ(train, eval)?;
         if train.is_empty() {
             return Err(config("there are no rows to learn from: set dataset.train"));

@@ -136,17 +136,20 @@ impl Strategy for ModelSelection {
             self.check()?;
             let seed = engine.seed();
             let plan = self.plan(tasks, seed)?;
-            let track = Mutex::new(Track::new(&plan, self, seed));
+            // Responses that are compared with each other need one of every candidate, on every row.
+            let rules = Rules { full: self.rules.full || engine.compares(), ..self.rules };
+            let settings = &Self { rules, ..self.clone() };
+            let track = Mutex::new(Track::new(&plan, settings, seed));
             let jobs = Jobs { track: &track, engine };
             let Run { mut records, mut stopped } =
                 engine.run(jobs, |record| lock(&track).note(record)).await?;
             let track = track.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let decision = decide::decide(self, &plan, &track, &records, stopped.is_some(), seed);
+            let decision = decide::decide(settings, &plan, &track, &records, stopped.is_some(), seed);
 
             let mut held = Vec::new();
             let again = match decision.winner {
                 _ if stopped.is_some() => &[],
-                _ if self.rules.full => &plan.candidates[..],
+                _ if rules.full => &plan.candidates[..],
                 Some(winner) => std::slice::from_ref(&plan.candidates[winner]),
                 None => &[],
             };
@@ -156,14 +159,14 @@ impl Strategy for ModelSelection {
                 let run = engine.run(jobs, |_| {}).await?;
                 (held, stopped) = (run.records, run.stopped);
             }
-            let confidence = self.rules.confidence;
+            let confidence = rules.confidence;
             let confirmed = decision.winner.and_then(|winner| {
                 let scores = Scores::new(&plan.candidates, &held, seed).with(confidence, &plan.clusters);
                 scores.reward(&plan.candidates[winner].name)
             });
             records.extend(held);
             let scores = Scores::new(&plan.candidates, &records, seed).with(confidence, &plan.clusters);
-            let outcome = decision.outcome(self, &track, &scores, confirmed, tasks.len());
+            let outcome = decision.outcome(settings, &track, &scores, confirmed, tasks.len());
             Ok(Outcome { stopped: stopped.map(|error| error.chain()), ..outcome })
         })
     }

@@ -178,6 +178,8 @@ impl WeightsTuning {
         ];
         faults.extend(parts.into_iter().flatten().map(|error| error.to_string()));
         faults.extend(self.rows_fault(inputs));
+        let alone = inputs.engine.judges_alone("held-out rows have one response of each checkpoint");
+        faults.extend(alone.err().map(|error| error.to_string()));
         if faults.is_empty() {
             return Ok(());
         }

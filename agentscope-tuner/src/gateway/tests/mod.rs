@@ -1,3 +1,6 @@
+mod anthropic;
+mod run;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
