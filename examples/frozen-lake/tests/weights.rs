@@ -21,7 +21,7 @@ fn frozen_lake(runs: &Path, arguments: &[&str]) -> Value {
 #[test]
 fn a_few_steps_show_a_gain() {
     let runs = tempfile::tempdir().unwrap();
-    let trained = frozen_lake(runs.path(), &["weights", "--steps", "20"]);
+    let trained = frozen_lake(runs.path(), &["weights", "--steps", "10"]);
     let gain = &trained["comparisons"][0]["difference"];
     assert!(gain["low"].as_f64().unwrap() > 0.0, "{gain}");
 

@@ -1,7 +1,7 @@
 //! Makes the rows and the model of this example: `cargo run --release -p frozen-lake --bin make-walker`.
 //!
 //! The model learns from games of a player who looks where the holes are in two games of five. Same seed, same files. It takes
-//! about ten minutes on two cores.
+//! about twelve minutes on two cores.
 
 mod player;
 

@@ -4,7 +4,7 @@ use agentscope_tuner::seed;
 use frozen_lake::{Lake, Move, Walk};
 use serde_json::{Value, json};
 
-/// Share of games in which the player looks where the holes are. In the others he does not.
+/// Share of games in which the player looks where the holes are. In the others they walk on, whatever lies there.
 const CAREFUL: f64 = 0.4;
 
 /// The game of this number, as a conversation.
