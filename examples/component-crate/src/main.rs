@@ -1,0 +1,3 @@
+//! Tunes the components of the library.
+
+agentscope_tuner::main!(component_crate);

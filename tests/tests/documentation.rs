@@ -1,0 +1,25 @@
+//! The settings that documents show are read as `tuner.toml` is.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{fs, path::Path};
+
+use agentscope_tuner::config::Config;
+
+/// The fenced blocks of this language.
+fn blocks(document: &str, language: &str) -> Vec<String> {
+    let opening = format!("```{language}\n");
+    let after = document.split(&opening).skip(1);
+    after.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn settings_for_users_of_agentscope_are_settings() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/from-agentscope.md");
+    let blocks = blocks(&fs::read_to_string(path).unwrap(), "toml");
+    assert_eq!(blocks.len(), 5);
+    for block in blocks {
+        let config = Config::parse(&block, "from-agentscope.md", "".into(), None, &[]);
+        assert!(config.is_ok(), "{}\n{block}", config.unwrap_err());
+    }
+}
