@@ -3,3 +3,7 @@
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/from-agentscope.md")]
 mod from_agentscope {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/cookbook.md")]
+mod cookbook {}

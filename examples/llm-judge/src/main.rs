@@ -1,5 +1,5 @@
 //! Replies to customers. No answer is the right one, so a model judges: by a rubric, against a reply that a person wrote, and
-//! against other replies of the same model.
+//! and against other replies.
 
 mod office;
 
@@ -63,6 +63,19 @@ async fn graded(task: &Letter, response: &str, critic: Model) -> Result<Reward> 
 #[judge]
 async fn preferred(task: &Letter, response: &str, critic: Model) -> Result<Reward> {
     pairwise(&critic, &task.message, response, &task.reply, CRITERIA).await
+}
+
+/// How good each reply to a letter is beside the others: those of all candidates and repeats are seen at once.
+#[judge(for = reply)]
+async fn side_by_side(
+    task: &Letter,
+    replies: &Group<String>,
+    critic: Model,
+    context: Context,
+) -> Result<Vec<Reward>> {
+    let options = Relative { criteria: CRITERIA.into(), seed: context.seed() };
+    let replies: Vec<&str> = replies.iter().map(String::as_str).collect();
+    relative(&critic, &task.message, &replies, &options).await
 }
 
 agentscope_tuner::main!();
