@@ -63,11 +63,16 @@ fn a_program_is_listed_scored_and_resumed_without_a_line_of_rust() {
 /// An evaluation whose program has begun, and the number of its child.
 fn begun(project: &Path) -> (Child, String) {
     let running = agent("eval", project).args(["--concurrency", "1"]).spawn().unwrap();
+    (running, child_of(project))
+}
+
+/// The number of the program's child, once there is one.
+fn child_of(project: &Path) -> String {
     loop {
         let child = fs::read_to_string(project.join("child")).unwrap_or_default();
-        if child.ends_with('\n') {
-            assert!(lives(child.trim()));
-            return (running, child.trim().to_owned());
+        if let Some(id) = child.strip_suffix('\n') {
+            assert!(lives(id));
+            return id.to_owned();
         }
         thread::sleep(Duration::from_millis(20));
     }

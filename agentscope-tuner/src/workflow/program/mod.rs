@@ -141,8 +141,8 @@ impl Program {
         self
     }
 
-    /// Sets the address space that it and each of its children may use, in bytes (`ulimit -v` of a POSIX shell; Unix only).
-    /// Node and Go reserve much more than they use: give those their own limits by arguments.
+    /// Sets the address space that it and each of its children may use, in bytes: `ulimit -v` of the shell, which Linux has and
+    /// macOS refuses. Node and Go reserve much more than they use: give those their own limits by arguments.
     #[must_use]
     pub fn memory_limit(mut self, bytes: u64) -> Self {
         self.memory = Some(bytes);

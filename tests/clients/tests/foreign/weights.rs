@@ -104,7 +104,7 @@ async fn a_run_learns_through_a_client_what_it_learns_through_the_model() {
     assert_eq!(through_model, through_client);
     let rewards = |runs: &Path| -> Vec<f64> {
         let metrics = Store::view(runs.join("latest/run.sqlite")).unwrap().metrics().unwrap();
-        let all = metrics.iter().flat_map(|(_, values)| values);
+        let all = metrics.values().flatten();
         all.filter(|(name, _)| *name == "reward").map(|(_, value)| *value).collect()
     };
     let learnt = rewards(other.path());
