@@ -21,7 +21,8 @@ fn frozen_lake(runs: &Path, arguments: &[&str]) -> Value {
 #[test]
 fn a_few_steps_show_a_gain() {
     let runs = tempfile::tempdir().unwrap();
-    let trained = frozen_lake(runs.path(), &["weights", "--steps", "10"]);
+    let few = ["--steps", "10", "--set", "strategy.weights.batch-size=8"];
+    let trained = frozen_lake(runs.path(), &[&["weights"][..], &few].concat());
     let gain = &trained["comparisons"][0]["difference"];
     assert!(gain["low"].as_f64().unwrap() > 0.0, "{gain}");
 
