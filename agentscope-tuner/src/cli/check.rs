@@ -9,7 +9,6 @@ use crate::{
     candidate::Candidate,
     config::Config,
     error::Result,
-    judge::Jury,
     model::Usd,
     registry::Registry,
     rollout::{Engine, Job, Record, Store, Task},
@@ -20,8 +19,11 @@ use crate::{
 
 pub(super) fn check(registry: &Registry, config: &Config, common: &Common) -> Result<ExitCode> {
     let session = Session::prepare(registry, config)?;
-    let judge = session.judge.as_ref().map_or("no judge: the workflow's own reward counts", Jury::name);
-    show::line(&format!("workflow {}, judge {judge}", session.workflow.meta.name));
+    let judge = session.judge.as_ref().map_or_else(
+        || "no judge: the workflow's own reward counts".to_owned(),
+        |jury| format!("judge {}", jury.name()),
+    );
+    show::line(&format!("workflow {}, {judge}", session.workflow.meta.name));
 
     let limit = common.limit.and_then(|limit| usize::try_from(limit).ok());
     let tasks = evaluation_tasks(config, limit)?;
