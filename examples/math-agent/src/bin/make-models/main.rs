@@ -38,7 +38,7 @@ struct Recipe {
 }
 
 const RECIPES: [Recipe; 3] = [
-    Recipe { name: "mini", width: 32, layers: 2, steps: 700, habits: Habits { works_out: 0.1 } },
+    Recipe { name: "mini", width: 48, layers: 2, steps: 1200, habits: Habits { works_out: 0.1 } },
     Recipe { name: "small", width: 64, layers: 2, steps: 1000, habits: Habits { works_out: 0.15 } },
     Recipe { name: "medium", width: 96, layers: 2, steps: 2500, habits: Habits { works_out: 0.4 } },
 ];
