@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::{
@@ -127,10 +126,9 @@ impl Rollout<'_> {
     async fn perform(&self) -> Result<Performed<'_>> {
         let scope = self.scope(self.stage.limits.allowance);
         let task = (self.stage.workflow.parse)(&self.job.task.value)?;
-        let over = CancellationToken::new();
-        let context = self.context(&self.bindings.workflow, &scope, &over).build();
+        let context = self.context(&self.bindings.workflow, &scope).build();
         // However the workflow ends, no client can call its models any more: not while it is judged either.
-        let open = over.drop_guard();
+        let open = context.closing();
         let started = Instant::now();
         let ended = self.workflow(Arc::clone(&task), context, &scope).await?;
         drop(open);
@@ -197,19 +195,13 @@ impl Rollout<'_> {
         Scope::new(self.job.attempt, self.seed, Budget::new(Owner::Rollout, allowance, Spent::default()))
     }
 
-    pub(super) fn context(
-        &self,
-        binding: &Binding,
-        scope: &Arc<Scope>,
-        over: &CancellationToken,
-    ) -> ContextBuilder {
+    pub(super) fn context(&self, binding: &Binding, scope: &Arc<Scope>) -> ContextBuilder {
         let context = Context::builder(self.job.task.id.as_str())
             .attempt(self.job.attempt)
             .seed(scope.seed())
             .meter(Arc::clone(scope.meter()))
             .span(self.span.clone());
-        let open = |context: ContextBuilder, access| context.access(Arc::clone(access), over.clone());
-        let context = self.stage.access.iter().fold(context, open);
+        let context = self.stage.access.iter().cloned().fold(context, ContextBuilder::access);
         binding.fill(context, scope, &self.stage.ledger)
     }
 

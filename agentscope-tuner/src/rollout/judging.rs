@@ -5,7 +5,6 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 use super::{
     blame::{Blame, blame},
@@ -45,10 +44,7 @@ impl<'a> Judging<'a> {
             return Ok(Self { performed, rewards: Vec::new() });
         };
         let scope = performed.rollout.scope(Allowance::default());
-        // However the judges end, no client of theirs can call a model any more.
-        let over = CancellationToken::new();
-        let _open = over.clone().drop_guard();
-        let result = performed.ask_each(jury, &produced, (&scope, &over)).await;
+        let result = performed.ask_each(jury, &produced, &scope).await;
         performed.produced = Some(produced);
         performed.record.judge_spent = as_if_paid(scope.meter().spent());
         performed.record.calls.extend(scope.answered());
@@ -129,9 +125,8 @@ async fn ask_of_all(
         (rollout.stage.workflow.gather)(responses.map(|produced| Arc::clone(&produced.response)).collect())?
     };
     let task = if member.task.is_json() { as_erased(&rollout.job.task.value) } else { Arc::clone(task) };
-    let over = CancellationToken::new();
-    let _open = over.clone().drop_guard();
-    let context = rollout.context(&rollout.bindings.judges[place], scope, &over).build();
+    let context = rollout.context(&rollout.bindings.judges[place], scope).build();
+    let _open = context.closing();
     let answer = pin!(guarded(|| member.run(Judged { task, response }, context)));
     match within(rollout.stage.limits.time, scope, answer).await.unwrap_or_else(late)? {
         Rewards::Each(rewards) if rewards.len() == shown.len() => Ok(rewards),
@@ -154,7 +149,7 @@ impl Performed<'_> {
         &self,
         jury: &Jury,
         produced: &Produced,
-        (scope, over): (&Arc<Scope>, &CancellationToken),
+        scope: &Arc<Scope>,
     ) -> Result<Vec<Option<Reward>>> {
         let members = jury.members().iter().zip(&self.rollout.bindings.judges);
         let asked = members.map(async |(member, binding)| {
@@ -163,7 +158,7 @@ impl Performed<'_> {
             }
             // A judge sees what the workflow used; its own calls are counted apart.
             let worked = Duration::from_secs_f64(self.record.seconds);
-            let context = self.rollout.context(binding, scope, over);
+            let context = self.rollout.context(binding, scope);
             let context = context.meter(Arc::clone(&self.meter)).worked(worked);
             ask(member, self.judged(member, produced), context.build()).await.map(Some)
         });
@@ -182,6 +177,8 @@ impl Performed<'_> {
 }
 
 async fn ask(member: &JuryMember, judged: Judged, context: Context) -> Result<Reward> {
+    // However a judge ends, no client of it can call a model any more.
+    let _open = context.closing();
     match guarded(|| member.run(judged, context.clone())).await? {
         Rewards::One(mut reward) => {
             // Metrics that a judge recorded on its context count as those that it returned.

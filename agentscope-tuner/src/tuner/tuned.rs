@@ -10,8 +10,6 @@ use std::{
     },
 };
 
-use tokio_util::sync::CancellationToken;
-
 use super::{RunDir, Session, configuration};
 use crate::{
     candidate::{Candidate, SlotValue},
@@ -154,11 +152,10 @@ impl<W: Workflow> Tuned<W> {
     pub async fn run(&self, task: W::Task) -> Result<W::Response> {
         let number = self.inner.requests.fetch_add(1, Relaxed);
         let seed = seed::draw(self.inner.seed, "request", [&number.to_le_bytes()[..]]);
-        let over = CancellationToken::new();
-        let _open = over.clone().drop_guard();
         let access = Arc::clone(&self.inner.gateway) as Arc<dyn Access>;
-        let context = Context::builder(format!("request/{number}")).seed(seed).access(access, over);
+        let context = Context::builder(format!("request/{number}")).seed(seed).access(access);
         let context = self.inner.binding.fill_directly(context).build();
+        let _open = context.closing();
         let produced = (W::ENTRY.run)(Arc::new(task), context).await?;
         let response = unerase::<W::Response>(produced.response)?;
         Arc::into_inner(response)

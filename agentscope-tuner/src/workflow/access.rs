@@ -106,15 +106,18 @@ impl Context {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] when the slot holds no model; [`ErrorKind::Usage`] where the context was built without
-    /// [`access`](super::ContextBuilder::access); and as [`Access::open`].
+    /// [`access`](super::ContextBuilder::access); [`ErrorKind::Cancelled`] once the rollout is over; and as [`Access::open`].
     pub fn endpoint(&self, slot: &str) -> Result<ModelEndpoint> {
         let model = match self.bound(slot) {
             Some(Bound::Model(model)) => model,
             other => return Err(unfilled(self, slot, SlotRole::Model, other)),
         };
-        let (access, over) = self.access().ok_or_else(|| {
+        let access = self.access().ok_or_else(|| {
             let message = "this context opens no endpoints: build it with `.access(…)`, or give the function a `ModelEndpoint::of(&model)`";
             Error::new(ErrorKind::Usage, message)
+        })?;
+        let over = self.over().ok_or_else(|| {
+            Error::new(ErrorKind::Cancelled, "the rollout is over: it opens no endpoints any more")
         })?;
         access.open(model, over)
     }

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -31,8 +31,10 @@ struct Inner {
     metrics: Arc<Mutex<BTreeMap<String, f64>>>,
     span: Span,
     worked: Option<Duration>,
-    /// Who opens endpoints, and when they close.
-    access: Option<(Arc<dyn Access>, CancellationToken)>,
+    /// Who opens endpoints.
+    access: Option<Arc<dyn Access>>,
+    /// Closes those that are open. Made for the first one, since few workflows open any; `None` once it is too late.
+    endpoints: OnceLock<Option<CancellationToken>>,
 }
 
 impl Context {
@@ -49,6 +51,7 @@ impl Context {
             span: Span::none(),
             worked: None,
             access: None,
+            endpoints: OnceLock::new(),
         })
     }
 
@@ -111,8 +114,19 @@ impl Context {
         self.0.slots.iter().map(|(name, bound)| (&**name, bound))
     }
 
-    pub(super) fn access(&self) -> Option<&(Arc<dyn Access>, CancellationToken)> {
+    pub(super) fn access(&self) -> Option<&Arc<dyn Access>> {
         self.0.access.as_ref()
+    }
+
+    /// What closes this context's endpoints; `None` once they are closed.
+    pub(super) fn over(&self) -> Option<&CancellationToken> {
+        let over = self.0.endpoints.get_or_init(|| Some(CancellationToken::new())).as_ref();
+        over.filter(|over| !over.is_cancelled())
+    }
+
+    /// Closes the endpoints of this context once the guard is dropped; none is opened afterwards.
+    pub fn closing(&self) -> Closing {
+        Closing(self.clone())
     }
 }
 
@@ -124,6 +138,22 @@ impl fmt::Debug for Context {
             .field("attempt", &self.0.attempt)
             .field("slots", &self.0.slots.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .finish_non_exhaustive()
+    }
+}
+
+/// Closes the endpoints of a [`Context`] when it is dropped, however the code that opened them ends.
+#[derive(Debug)]
+#[must_use = "dropped at once, it closes them at once"]
+pub struct Closing(Context);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        let endpoints = &self.0.0.endpoints;
+        if endpoints.set(None).is_err()
+            && let Some(Some(over)) = endpoints.get()
+        {
+            over.cancel();
+        }
     }
 }
 
@@ -183,10 +213,10 @@ impl ContextBuilder {
         self
     }
 
-    /// Lets endpoints be opened, until `over` is cancelled.
+    /// Lets endpoints be opened, until a [guard](Context::closing) is dropped.
     #[must_use]
-    pub fn access(mut self, access: Arc<dyn Access>, over: CancellationToken) -> Self {
-        self.0.access = Some((access, over));
+    pub fn access(mut self, access: Arc<dyn Access>) -> Self {
+        self.0.access = Some(access);
         self
     }
 

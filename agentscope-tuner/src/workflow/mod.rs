@@ -11,7 +11,7 @@ mod program;
 mod slot;
 
 pub use access::{Access, ModelEndpoint};
-pub use context::{Context, ContextBuilder};
+pub use context::{Closing, Context, ContextBuilder};
 pub use entry::{Erased, Produced, TypeInfo, Workflow, WorkflowEntry, read, unerase};
 pub use from_context::{Demo, Demos, FromContext, Prompt};
 pub use group::Group;

@@ -54,16 +54,17 @@ async fn a_key_opens_its_own_model_and_no_other() {
 #[tokio::test]
 async fn a_key_is_useless_after_its_rollout() {
     let gateway = Arc::new(RunGateway::new());
-    let over = CancellationToken::new();
-    let context =
-        Context::builder("row/0").slot("model", echo()).access(gateway.clone(), over.clone()).build();
+    let context = Context::builder("row/0").slot("model", echo()).access(gateway.clone()).build();
+    let open = context.closing();
     let endpoint = context.endpoint("model").unwrap();
     let (url, key) = (endpoint.base_url().to_owned(), endpoint.api_key().to_owned());
     assert_eq!(ask(&url, &key, &body("echo")).await.0, StatusCode::OK);
     // The rollout ends although somebody keeps its endpoint.
-    over.cancel();
+    drop(open);
     let (status, error) = ask(&url, &key, &body("echo")).await;
     assert_eq!((status, &error["error"]["code"]), (StatusCode::UNAUTHORIZED, &json!("invalid_api_key")));
+    let late = context.endpoint("model").unwrap_err();
+    assert!(late.to_string().contains("the rollout is over"), "{late}");
     // Or somebody drops it while the rollout goes on.
     let dropped = gateway.open(&echo(), &CancellationToken::new()).unwrap();
     let key = dropped.api_key().to_owned();
