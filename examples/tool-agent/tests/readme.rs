@@ -2,11 +2,5 @@
 
 #[test]
 fn the_readme_shows_what_the_program_prints() {
-    let runs = tempfile::tempdir().expect("a directory for the runs");
-    trycmd::TestCases::new()
-        .register_bin("tool-agent", std::path::Path::new(env!("CARGO_BIN_EXE_tool-agent")))
-        .env("TUNER_RUN__DIRECTORY", runs.path().to_string_lossy())
-        .env("NO_COLOR", "1")
-        .case("README.md")
-        .run();
+    test_support::transcripts("README.md", "tool-agent", env!("CARGO_BIN_EXE_tool-agent"));
 }

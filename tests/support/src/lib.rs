@@ -7,9 +7,11 @@ mod kills;
 mod listening;
 mod problem;
 mod run;
+mod transcript;
 
 pub use endpoint::Endpoint;
 pub use kills::{Killed, Kills};
 pub use listening::Listening;
 pub use problem::solved;
 pub use run::{outcome, the_run};
+pub use transcript::transcripts;
