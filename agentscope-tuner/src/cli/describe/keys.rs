@@ -44,9 +44,7 @@ impl<'a> Table<'a> {
             // What a judge may say depends on its kind.
             let about = if heading == "judges.NAME" { KINDS } else { &about };
             _ = writeln!(text, "### `[{heading}]`\n\n{}\n", about.trim_end());
-            if !self.path.contains(&"NAME".to_owned()) || table["properties"].is_object() {
-                Self { schema: self.schema, path }.write(table, text);
-            }
+            Self { schema: self.schema, path }.write(table, text);
         }
     }
 

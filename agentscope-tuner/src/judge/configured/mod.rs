@@ -7,9 +7,6 @@ mod read;
 mod row;
 mod table;
 
-/// What may stand in such a table, as Markdown.
-pub(crate) const KINDS: &str = include_str!("kinds.md");
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -28,6 +25,9 @@ use crate::{
     error::{Error, ErrorKind, Result},
     workflow::{Context, Group, SlotDefault, SlotRole, SlotSpec, unerase},
 };
+
+/// What may stand in such a table, as Markdown.
+pub(crate) const KINDS: &str = include_str!("kinds.md");
 
 /// The slot of judges that ask a model.
 static MODEL: [SlotSpec; 1] = [SlotSpec {
