@@ -5,6 +5,21 @@ use std::fmt;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
+/// Room for a usual request, answer or record: growing to it step by step costs more than writing it.
+const USUAL: usize = 1024;
+
+/// `value` as JSON.
+pub(crate) fn bytes(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut json = Vec::with_capacity(USUAL);
+    serde_json::to_writer(&mut json, value)?;
+    Ok(json)
+}
+
+/// `value` as JSON text.
+pub(crate) fn text(value: &impl Serialize) -> serde_json::Result<String> {
+    bytes(value).map(|json| String::from_utf8(json).expect("JSON is UTF-8"))
+}
+
 /// What displays, as a JSON string, without a copy in between.
 pub(crate) struct AsText<T>(pub(crate) T);
 

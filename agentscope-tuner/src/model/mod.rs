@@ -10,7 +10,7 @@ pub mod embedded;
 pub mod endpoint;
 mod gemini;
 mod http;
-mod json;
+pub(crate) mod json;
 mod openai;
 mod provider;
 mod request;

@@ -24,7 +24,13 @@ pub(crate) struct Binding {
 
 #[derive(Clone, Debug)]
 enum Resolved {
-    Model { model: Arc<PricedModel>, sampling: Arc<Sampling>, version: Option<u64> },
+    Model {
+        /// As calls name the slot.
+        path: Arc<str>,
+        model: Arc<PricedModel>,
+        sampling: Arc<Sampling>,
+        version: Option<u64>,
+    },
     Prompt(Arc<str>),
     Demos(Demos),
     Value(Arc<Value>),
@@ -68,9 +74,9 @@ impl Binding {
         scope: &Arc<Scope>,
         ledger: &Arc<Ledger>,
     ) -> ContextBuilder {
-        self.fill_with(context, |slot, model, sampling, version| {
+        self.fill_with(context, |path, model, sampling, version| {
             let metered = Metered {
-                slot: SlotPath::new(&*self.component, &**slot).to_string().into(),
+                slot: Arc::clone(path),
                 model: Arc::clone(model),
                 version,
                 scope: Arc::clone(scope),
@@ -98,8 +104,8 @@ impl Binding {
         self.slots.iter().fold(context, |context, (slot, value)| {
             let name = Arc::clone(slot);
             match value {
-                Resolved::Model { model, sampling, version } => {
-                    context.slot(name, handle(slot, model, sampling, *version))
+                Resolved::Model { path, model, sampling, version } => {
+                    context.slot(name, handle(path, model, sampling, *version))
                 }
                 Resolved::Prompt(text) => context.slot(name, Arc::clone(text)),
                 Resolved::Demos(demos) => context.slot(name, demos.clone()),
@@ -140,7 +146,7 @@ fn resolve_slot(path: &SlotPath, slot: &SlotSpec, value: SlotValue, models: &Mod
         SlotValue::Model { name, sampling, version } => {
             let model = Arc::clone(models.get(&name)?);
             let sampling = Arc::new(sampling.or(model.model.sampling()));
-            Resolved::Model { model, sampling, version }
+            Resolved::Model { path: path.to_string().into(), model, sampling, version }
         }
         SlotValue::Prompt(text) => Resolved::Prompt(text.into()),
         SlotValue::Demos(demos) => Resolved::Demos(demos.into_iter().collect()),

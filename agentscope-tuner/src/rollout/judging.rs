@@ -38,9 +38,9 @@ impl<'a> Judging<'a> {
             return Ok(Self { performed, rewards: Vec::new() });
         };
         performed.record.metrics.append(&mut produced.metrics);
-        performed.record.response = produced.json.clone();
         let Some(jury) = &stage.judge else {
             settle_unjudged(&mut performed.record, produced.reward);
+            performed.produced = Some(produced);
             return Ok(Self { performed, rewards: Vec::new() });
         };
         let scope = performed.rollout.scope(Allowance::default());
@@ -60,7 +60,8 @@ impl<'a> Judging<'a> {
 
     /// The record, once all judges were asked.
     pub(super) fn finish(self) -> Record {
-        let Self { performed: Performed { rollout, mut record, .. }, rewards } = self;
+        let Self { performed: Performed { rollout, mut record, produced, .. }, rewards } = self;
+        record.response = produced.map_or(Value::Null, |produced| produced.json);
         let Some(jury) = rollout.stage.judge.as_ref().filter(|_| !rewards.is_empty()) else { return record };
         let combined = jury.combine(rewards.into_iter().flatten().collect()).and_then(Reward::checked);
         match combined {

@@ -26,7 +26,7 @@ use serde::Serialize;
 
 use crate::{
     error::{Error, ErrorKind, ModelFailure, Result},
-    model::ModelId,
+    model::{ModelId, json},
 };
 
 /// The wait for a connection, and for the rest of a refusal.
@@ -152,7 +152,7 @@ impl Transport {
 
     /// A request that posts `body`, written once, straight from what it borrows.
     pub(crate) fn request(&self, url: &Url, body: &impl Serialize) -> Result<Request> {
-        let body = serde_json::to_vec(body).map_err(|error| {
+        let body = json::bytes(body).map_err(|error| {
             self.site
                 .error(ModelFailure::Request, "the request cannot be written for this provider")
                 .with_source(error)

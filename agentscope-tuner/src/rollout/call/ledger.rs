@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, ModelFailure, Result},
-    model::{ChatEvent, ChatModel, ChatRequest, ChatResponse, Price, endpoint::Waits},
+    model::{ChatEvent, ChatModel, ChatRequest, ChatResponse, Price, endpoint::Waits, json},
     rollout::{
         budget::{Allowance, Budget, Owner},
         models::PricedModel,
@@ -133,7 +133,7 @@ impl Ledger {
         response: &ChatResponse,
         spent: Spent,
     ) -> Result<()> {
-        let written = serde_json::to_string(response).map_err(|error| {
+        let written = json::text(response).map_err(|error| {
             Error::new(ErrorKind::Store, "an answer cannot be written as JSON").with_source(error)
         })?;
         let model = model.model.id().to_string();

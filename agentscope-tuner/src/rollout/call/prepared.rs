@@ -3,7 +3,7 @@
 use crate::{
     error::{Error, ErrorKind, Result},
     message::Block,
-    model::{ChatRequest, Price, Sampling, Usage},
+    model::{ChatRequest, Price, Sampling, Usage, json},
     rollout::{budget::Bound, models::PricedModel, store::Key},
 };
 
@@ -65,7 +65,7 @@ impl<'a> Prepared<'a> {
     }
 
     fn write(&mut self) -> Result<()> {
-        self.json = serde_json::to_string(self.request()).map_err(unwritable)?;
+        self.json = json::text(self.request()).map_err(unwritable)?;
         Ok(())
     }
 

@@ -30,6 +30,7 @@ use super::Record;
 use crate::{
     candidate::Candidate,
     error::{Error, ErrorKind, Result},
+    model::json,
     workflow::Spent,
 };
 
@@ -124,7 +125,7 @@ impl Store {
 
     /// Keeps a finished rollout.
     pub(crate) fn put_rollout(&self, key: Key, record: &Record) -> Result<()> {
-        let json = serde_json::to_string(record).map_err(|error| {
+        let json = json::text(record).map_err(|error| {
             Error::new(ErrorKind::Store, "a record cannot be written as JSON").with_source(error)
         })?;
         self.writer()?.send(Write::Rollout { key, status: record.status.name(), reward: record.reward, json })

@@ -1,7 +1,7 @@
 //! What can be asked of the store.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{MutexGuard, PoisonError},
 };
 
@@ -47,14 +47,17 @@ impl Store {
         })
     }
 
-    /// Every finished rollout with its key, in the order in which they ended.
+    /// Every finished rollout with its key, in the order in which they ended; of one that was run again, the last.
     pub fn rollouts(&self) -> Result<Vec<(Key, Record)>> {
         let rows: Vec<(Key, String)> = self.read("read the journal", |connection| {
             let mut statement =
                 connection.prepare_cached("SELECT key, record FROM rollout ORDER BY rowid")?;
             statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         })?;
-        rows.into_iter().map(|(key, json)| Ok((key, parse(&json)?))).collect()
+        let last: HashMap<Key, usize> =
+            rows.iter().enumerate().map(|(place, (key, _))| (*key, place)).collect();
+        let counts = |(place, (key, _)): &(usize, (Key, String))| last[key] == *place;
+        rows.into_iter().enumerate().filter(counts).map(|(_, (key, json))| Ok((key, parse(&json)?))).collect()
     }
 
     /// The numbers of all training steps, by step and name; NaN where a number was not finite.

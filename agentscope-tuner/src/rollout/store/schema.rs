@@ -8,9 +8,12 @@ use super::store_error;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Raised with every change of the tables.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 /// Marks the file as ours: "AsTu".
 const APPLICATION: i64 = 0x4173_5475;
+
+/// Pages of 4 KiB in the write-ahead log after which they are moved into the file.
+const CHECKPOINT: u32 = 8192;
 
 const TABLES: &str = "
 CREATE TABLE meta (
@@ -37,7 +40,7 @@ CREATE TABLE charge (
     picodollars   INTEGER
 );
 CREATE TABLE rollout (
-    key    BLOB NOT NULL UNIQUE,    -- random: rows are appended, only the index is scattered
+    key    BLOB NOT NULL,           -- run again, a rollout has several rows: the last one counts
     status TEXT NOT NULL,
     reward REAL,
     record TEXT NOT NULL
@@ -91,6 +94,8 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "wal")?;
     // A killed process loses nothing; only a power cut can take the last group.
     connection.pragma_update(None, "synchronous", "normal")?;
+    // Pages of an index are dirtied at random: the longer they gather, the fewer are written.
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let empty: bool =
         transaction.query_row("SELECT NOT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))?;

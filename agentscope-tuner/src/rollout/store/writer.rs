@@ -166,7 +166,7 @@ fn apply(transaction: &Transaction<'_>, write: Write) -> rusqlite::Result<()> {
             transaction.prepare_cached(sql)?.execute(row)?;
         }
         Write::Rollout { key, status, reward, json } => {
-            let sql = "INSERT OR REPLACE INTO rollout VALUES (?1, ?2, ?3, ?4)";
+            let sql = "INSERT INTO rollout VALUES (?1, ?2, ?3, ?4)";
             transaction.prepare_cached(sql)?.execute(params![key, status, reward, json])?;
         }
         Write::Metrics { step, values } => {
