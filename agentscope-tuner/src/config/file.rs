@@ -127,7 +127,7 @@ pub struct SelectTable {
     /// A column; rows that share its value count as one draw.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
-    /// Share of rows on which only the winner is run, 0 to 0.5; 0.1 when unset.
+    /// Share of rows on which the winner is measured again, 0 to 0.5; 0.1 when unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub holdout: Option<f64>,
     /// Share of a candidate's rollouts that may fail at an endpoint or in the judge, 0 to 1; 0.1 when unset.

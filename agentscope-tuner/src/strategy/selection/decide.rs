@@ -4,6 +4,7 @@ use std::{cmp::Reverse, sync::Arc};
 
 use super::{
     ModelSelection,
+    confirm::How,
     evidence::{Evidence, against, leader},
     front::front,
     plan::Plan,
@@ -129,13 +130,18 @@ fn too_many(name: &str, records: &[Arc<Record>]) -> String {
 }
 
 impl Decision {
-    /// The outcome; `confirmed` is the winner's reward on the rows that were held back.
+    /// The leader and the winner, where there are any.
+    pub(super) fn choice(&self) -> Option<(usize, usize)> {
+        self.leader.zip(self.winner)
+    }
+
+    /// The outcome; `confirmed` is the winner's reward on rows that did not choose it.
     pub(super) fn outcome(
         self,
         selection: &ModelSelection,
         track: &Track<'_>,
         scores: &Scores<'_>,
-        confirmed: Option<Estimate>,
+        confirmed: Option<(Estimate, How)>,
         rows: usize,
     ) -> Outcome {
         let name = |one: usize| scores.name(one);
@@ -169,7 +175,7 @@ impl Decision {
             candidates,
             comparisons,
             winner,
-            confirmed,
+            confirmed: confirmed.map(|(estimate, _)| estimate),
             confidence: selection.rules.confidence,
             headline,
             rows,
@@ -181,7 +187,7 @@ impl Decision {
         &self,
         selection: &ModelSelection,
         winner: Option<&str>,
-        confirmed: Option<Estimate>,
+        confirmed: Option<(Estimate, How)>,
     ) -> String {
         let Some(winner) = winner else {
             return format!("no verdict: {}", self.why.as_deref().unwrap_or("nothing was run"));
@@ -200,8 +206,14 @@ impl Decision {
         } else {
             format!("{winner} has the best mean, but a difference from {} was not shown", open.join(", "))
         };
-        if let Some(Estimate { mean, low, high, n }) = confirmed {
-            text += &format!("; on {n} rows that did not choose it: {mean:.3} ({low:.3} to {high:.3})");
+        if let Some((Estimate { mean, low, high, n }, how)) = confirmed {
+            let on = match how {
+                How::Spare => format!("on {n} rows that did not choose it"),
+                How::CrossFitted => {
+                    format!("cross-fitted on {n} rows, each left out of the choice it scores")
+                }
+            };
+            text += &format!("; {on}: {mean:.3} ({low:.3} to {high:.3})");
         }
         text
     }

@@ -1,6 +1,9 @@
 //! The evidence of each candidate against each other one.
 
-use super::{super::statistics::Wealth, race::Row};
+use super::{
+    super::statistics::{Stakes, Wealth},
+    race::Row,
+};
 
 /// For every ordered pair: how sure it is by now that the first is better than the second.
 #[derive(Clone, Debug)]
@@ -13,13 +16,17 @@ pub(super) struct Duels {
     played: (usize, usize),
     /// Lowest and highest reward that the stakes assume.
     range: (f64, f64),
+    stakes: Stakes,
     /// Better at all, and better by more than epsilon.
     wealth: Vec<(Wealth, Wealth)>,
 }
 
 impl Duels {
+    /// Duels in which a candidate leaves once there is so much evidence, `enough`, against it.
     #[expect(clippy::cast_precision_loss, reason = "clusters are far below 2^53")]
-    pub(super) fn new(candidates: usize, units: &[usize], epsilon: f64) -> Self {
+    pub(super) fn new(candidates: usize, units: &[usize], epsilon: f64, enough: f64) -> Self {
+        let stakes = Stakes::new(enough, units.len());
+        let start = Wealth::new(&stakes);
         Self {
             candidates,
             largest_unit: units.iter().copied().max().unwrap_or(1).max(1) as f64,
@@ -27,7 +34,8 @@ impl Duels {
             epsilon,
             played: (0, 0),
             range: (0.0, 1.0),
-            wealth: vec![Default::default(); candidates * candidates],
+            wealth: vec![(start.clone(), start); candidates * candidates],
+            stakes,
         }
     }
 
@@ -47,7 +55,8 @@ impl Duels {
         if range != self.range {
             self.range = range;
             self.played = (0, 0);
-            self.wealth.fill(Default::default());
+            let start = Wealth::new(&self.stakes);
+            self.wealth.fill((start.clone(), start));
         }
         while let Some(size) = self.units.get(self.played.0).copied() {
             let (unit, from) = self.played;
@@ -67,8 +76,10 @@ impl Duels {
                 let margin = self.epsilon * counted;
                 for (better, worse, lead) in [(*one, *other, lead), (*other, *one, -lead)] {
                     let wealth = &mut self.wealth[better * self.candidates + worse];
-                    wealth.0.bet(lead / span);
-                    wealth.1.bet((lead - margin) / self.epsilon.mul_add(self.largest_unit, span));
+                    wealth.0.bet(&self.stakes, lead / span);
+                    wealth
+                        .1
+                        .bet(&self.stakes, (lead - margin) / self.epsilon.mul_add(self.largest_unit, span));
                 }
             }
         }

@@ -3,6 +3,7 @@
 //! [`Race`] and [`against`] are the decisions themselves, pure functions of a score matrix; the bench `selection` checks
 //! what they promise on simulated worlds.
 
+mod confirm;
 mod course;
 mod decide;
 mod duel;
@@ -17,6 +18,8 @@ mod track;
 
 use std::sync::{Arc, Mutex};
 
+use confirm::Confirming;
+pub use confirm::{cross_fit, spare};
 pub use course::{Course, Lane, Point};
 pub use evidence::{Evidence, against, leader};
 use futures_util::future::BoxFuture;
@@ -29,7 +32,7 @@ use super::{Inputs, Outcome, Strategy, scores::Scores, statistics::CONFIDENCE};
 use crate::{
     candidate::{Candidate, SlotPath, SlotValue},
     error::{Error, ErrorKind, Result},
-    rollout::{Allowance, Job, Run, Store, Task},
+    rollout::{Allowance, Run, Store, Task},
 };
 
 /// Races candidates and chooses the cheapest that is not worse than the best: the verb `select`.
@@ -43,9 +46,9 @@ pub struct ModelSelection {
     pub rules: Rules,
     /// A column of the rows; rows that share its value count as one draw.
     pub cluster: Option<String>,
-    /// Share of the rows that do not choose: the winner alone is run on them, so that its estimate is not the luck that
-    /// chose it. They cost one run each and the race so many rows; where all rows are run for all, they only do not choose.
-    /// 0 to 0.5.
+    /// Share of the rows on which the winner is measured again, so that its estimate is not the luck that chose it: rows
+    /// that the race left over, one run each. Where it left too few, the choice is cross-fitted on all rows, which costs
+    /// nothing. 0 to 0.5; 0 for no such estimate.
     pub holdout: f64,
     /// Largest share of a candidate's rollouts that an endpoint or the judge may have failed, 0 to 1.
     pub failure_share: f64,
@@ -146,25 +149,22 @@ impl Strategy for ModelSelection {
             let track = track.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
             let decision = decide::decide(settings, &plan, &track, &records, stopped.is_some(), seed);
 
-            let mut held = Vec::new();
-            let again = match decision.winner {
-                _ if stopped.is_some() => &[],
-                _ if rules.full => &plan.candidates[..],
-                Some(winner) => std::slice::from_ref(&plan.candidates[winner]),
-                None => &[],
-            };
-            let jobs = Job::grid(again, &plan.held, plan.repeats);
-            if !jobs.is_empty() {
-                engine.expect(jobs.len());
-                let run = engine.run(jobs, |_| {}).await?;
-                (held, stopped) = (run.records, run.stopped);
+            let mut confirmed = None;
+            if let Some(choice) = decision.choice().filter(|_| stopped.is_none()) {
+                let again = confirm::again(&plan, &track, choice, &records);
+                if !again.is_empty() {
+                    engine.expect(again.len());
+                    let run = engine.run(again, |_| {}).await?;
+                    records.extend(run.records);
+                    stopped = run.stopped;
+                }
+                confirmed = Some(confirm::confirming(&plan, &track, choice, &records));
             }
             let confidence = rules.confidence;
-            let confirmed = decision.winner.and_then(|winner| {
-                let scores = Scores::new(&plan.candidates, &held, seed).with(confidence, &plan.clusters);
-                scores.reward(&plan.candidates[winner].name)
+            let confirmed = confirmed.and_then(|Confirming { records, how }| {
+                let scores = Scores::new(&plan.candidates, &records, seed).with(confidence, &plan.clusters);
+                Some((scores.reward(&plan.candidates[decision.winner?].name)?, how))
             });
-            records.extend(held);
             let scores = Scores::new(&plan.candidates, &records, seed).with(confidence, &plan.clusters);
             let outcome = decision.outcome(settings, &track, &scores, confirmed, tasks.len());
             Ok(Outcome { stopped: stopped.map(|error| error.chain()), ..outcome })

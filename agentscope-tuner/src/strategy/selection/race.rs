@@ -75,7 +75,7 @@ impl Race {
             next: 0,
             cleared: vec![first; candidates],
             left: vec![None; candidates],
-            duels: Duels::new(candidates, units, rules.epsilon),
+            duels: Duels::new(candidates, units, rules.epsilon, enough(candidates, rules)),
             halvings: 0,
             looks,
         }
@@ -133,7 +133,7 @@ impl Race {
     /// Those that somebody is shown to be better than, leave.
     fn dismiss(&mut self, seen: usize, costs: &[Option<f64>]) {
         let active = self.active();
-        let pairs = self.pairs(&active);
+        let pairs = pairs(active.len());
         for candidate in active.iter().copied().filter(|candidate| self.cleared[*candidate] <= seen) {
             let Some((rival, evidence)) = self.strongest(candidate, &active, costs) else { continue };
             let p = (pairs / (RACE_SHARE * evidence)).min(1.0);
@@ -181,7 +181,7 @@ impl Race {
     /// look in any case, and so the engine has work while the last rows before it end.
     fn clear(&mut self, costs: &[Option<f64>], frugal: bool) {
         let active = self.active();
-        let enough = self.pairs(&active) / (RACE_SHARE * (1.0 - self.rules.confidence));
+        let enough = enough(active.len(), self.rules);
         let far = |candidate: &usize| {
             self.strongest(*candidate, &active, costs).is_none_or(|(_, evidence)| evidence < enough.sqrt())
         };
@@ -193,11 +193,16 @@ impl Race {
             self.cleared[candidate] = self.cleared[candidate].max(to);
         }
     }
+}
 
-    /// Ordered pairs of those in the race: the number of ways to be wrong.
-    fn pairs(&self, active: &[usize]) -> f64 {
-        real(active.len() * (active.len() - 1))
-    }
+/// The evidence at which one of so many `active` candidates leaves.
+fn enough(active: usize, rules: Rules) -> f64 {
+    pairs(active) / (RACE_SHARE * (1.0 - rules.confidence))
+}
+
+/// Ordered pairs of those in the race: the number of ways to be wrong.
+fn pairs(active: usize) -> f64 {
+    real(active * active.saturating_sub(1))
 }
 
 /// Looks after every tenth row or the end of its unit, and after the last row.

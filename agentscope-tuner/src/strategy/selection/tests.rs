@@ -102,7 +102,9 @@ async fn the_worse_leave_and_concurrency_changes_nothing() {
     assert_eq!(weak.candidate.name, "weak");
     assert!(matches!(&weak.left.as_ref().unwrap().reason, Reason::WorseThan(_)));
     assert_eq!(outcome.comparisons.last().unwrap().verdict, Verdict::Worse);
-    assert_eq!(outcome.confirmed.unwrap().n, 20);
+    // The race of good and fair took all rows.
+    assert_eq!(outcome.confirmed.unwrap().n, 200);
+    assert!(outcome.headline.contains("cross-fitted on 200 rows"), "{}", outcome.headline);
 }
 
 #[tokio::test]
@@ -119,15 +121,16 @@ async fn the_cheapest_within_epsilon_is_chosen() {
 }
 
 #[tokio::test]
-async fn where_all_is_run_for_all_the_held_rows_still_do_not_choose() {
+async fn where_all_is_run_for_all_the_choice_is_cross_fitted() {
     let models = [("weak", model("weak", 0.2), 1.0), ("good", model("good", 0.85), 1.0)];
     let mut selection = of(&models);
     selection.rules.full = true;
     let outcome = select(&selection, &models, &rows(100)).await;
     assert_eq!(outcome.winner.as_deref(), Some("good"), "{}", outcome.headline);
     assert!(outcome.candidates.iter().all(|one| one.counts.scored == 100 && one.left.is_none()));
-    assert_eq!(outcome.comparisons[0].difference.unwrap().n, 90);
-    assert_eq!(outcome.confirmed.unwrap().n, 10);
+    assert_eq!(outcome.comparisons[0].difference.unwrap().n, 100);
+    // No tenth of the rows changes this choice, so it is the mean of all.
+    assert_eq!(outcome.confirmed.unwrap().mean, outcome.candidates[0].reward.unwrap().mean);
 }
 
 #[tokio::test]
@@ -142,6 +145,10 @@ async fn a_race_leaves_its_course_in_the_store() {
     assert_eq!(weak.left, Some(left.rows));
     let last = weak.points.last().unwrap();
     assert_eq!((last.rows, last.value.mean), (left.rows, outcome.candidates[1].reward.unwrap().mean));
+    // Of the rows that were left over, the winner was run on a tenth of all.
+    assert_eq!(outcome.confirmed.unwrap().n, 20);
+    assert!(outcome.headline.contains("on 20 rows that did not choose it"), "{}", outcome.headline);
+    assert!(outcome.candidates[0].counts.scored <= left.rows + 20 + 10);
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ pub use mcnemar::mcnemar;
 pub use midp::superiority_p;
 pub use paired::{deviation, difference, paired_p};
 pub use permutation::sign_permutation;
-pub use wealth::Wealth;
+pub use wealth::{Stakes, Wealth};
 pub use wilson::wilson;
 
 use serde::{Deserialize, Deserializer, Serialize};
