@@ -27,6 +27,11 @@ fn adapters_that_are_killed_end_the_same() {
     ]);
 }
 
+#[test]
+fn a_training_that_samples_ahead_and_is_killed_ends_in_the_same_weights() {
+    killed_runs_end_the_same(&["strategy.weights.staleness=2"]);
+}
+
 fn killed_runs_end_the_same(settings: &[&str]) {
     let kills = Kills {
         begin: &|runs| weights(runs, settings),

@@ -12,6 +12,9 @@ use crate::{
     strategy::weights::{Objective, Truncated, WeightsTuning},
 };
 
+/// The largest weight of a token that older weights sampled, unless another is set.
+const USUAL_CAP: f64 = 2.0;
+
 impl WeightsTable {
     /// Lays the table over `tuning`. Its slot, model and warm start stay as they are.
     ///
@@ -75,6 +78,7 @@ impl WeightsTable {
             top_entropy_quantile: self.top_entropy_quantile.unwrap_or(default.top_entropy_quantile),
             importance: self
                 .importance_cap
+                .or(self.staleness.filter(|staleness| *staleness > 0).map(|_| USUAL_CAP))
                 .map_or(default.importance, |max| Importance::TokenTruncate { max }),
             off_policy_mask_threshold: self.off_policy_mask_threshold,
             max_completion_length: self.max_tokens.map(|tokens| tokens as usize),
@@ -112,6 +116,7 @@ impl WeightsTable {
         set(&mut tuning.batch_size, self.batch_size);
         set(&mut tuning.temperature, self.temperature);
         set(&mut tuning.failure_reward, self.failure_reward);
+        set(&mut tuning.staleness, self.staleness);
         set(&mut tuning.dynamic_sampling, self.dynamic_sampling);
         set(&mut tuning.curriculum, self.curriculum);
         set(&mut tuning.eval_sampling, self.eval_sampling.clone());

@@ -82,6 +82,9 @@ table! {
     dynamic_sampling: u32,
     /// Whether rows whose rewards differ most are drawn more often.
     curriculum: bool,
+    /// How many steps older than those that learn the weights that sample may be: rollouts and training then overlap, and
+    /// `importance-cap` is 2 unless set. 0 when unset.
+    staleness: u32,
     /// Most tokens of a micro-batch; 8192 when unset.
     token_budget: usize,
     /// Whether activations are computed again instead of kept.

@@ -1,17 +1,20 @@
 //! The course of training: measure, sample, learn, keep; then the verdict.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use policy::{Params, checkpoint::Checkpoint, device::Cpu};
 
 use super::{
     WeightsTuning,
+    ahead::Ahead,
     alarm::Alarm,
     checkpoint::Checkpoints,
-    failed, groups,
+    failed,
+    groups::Sampled,
     held_out::{HeldOut, measure},
     learner::{Learner, Start},
-    lesson, policy,
+    lesson::{self, Learnt},
+    policy,
     state::{Measured, State},
     step::{self, Times},
     verdict::{self, Confirmed},
@@ -35,6 +38,9 @@ pub(super) struct Course<'a> {
     checkpoints: Checkpoints,
     learner: Learner,
     state: State,
+    ahead: Ahead,
+    /// Whether the trainer took a step that the state does not know: its weights are then not to be saved.
+    torn: bool,
     base: Params<Cpu>,
 }
 
@@ -61,7 +67,8 @@ impl<'a> Course<'a> {
             checkpoints.crown(&state)?;
             inputs.monitor.say(&format!("going on from step {}", state.version()));
         }
-        Ok(Self { settings, inputs, held_out, checkpoints, learner, state, base })
+        let (ahead, torn) = Default::default();
+        Ok(Self { settings, inputs, held_out, checkpoints, learner, state, ahead, torn, base })
     }
 
     /// Trains to the end.
@@ -80,7 +87,9 @@ impl<'a> Course<'a> {
         };
         if let Ended::Stopped(error) = ended {
             // What is done since the last checkpoint would be found in the journal; saving it spares the wait.
-            self.save().await?;
+            if !self.torn {
+                self.save().await?;
+            }
             return Ok(verdict::stopped(self.settings, error.chain(), self.state.version(), rows));
         }
         let best = self.state.best().map_or(0, |best| best.version);
@@ -144,7 +153,7 @@ impl<'a> Course<'a> {
     }
 
     fn is_finished(&self) -> bool {
-        let spent = self.settings.token_limit.is_some_and(|limit| self.state.tokens >= limit);
+        let spent = self.settings.token_limit.is_some_and(|limit| self.state.draws.tokens >= limit);
         self.state.step >= self.settings.steps || spent
     }
 
@@ -193,24 +202,32 @@ impl<'a> Course<'a> {
         Ok(Ended::Well)
     }
 
-    /// Samples groups, learns from them, and gives the engine the new weights.
+    /// Learns from the oldest batch, while the next one is sampled where it may be stale, and gives the engine the new
+    /// weights.
     async fn step(&mut self) -> Result<Ended> {
-        let settings = self.settings;
-        let began = Instant::now();
-        // What is drawn counts once the step is taken.
-        let mut state = self.state.clone();
-        let sampled = groups::sample(settings, &self.inputs, &mut state).await?;
-        if let Some(stopped) = sampled.stopped {
+        let (settings, began) = (self.settings, Instant::now());
+        if let Some(stopped) = self.ahead.fill(settings, &self.inputs, &mut self.state).await? {
             return Ok(Ended::Stopped(stopped));
         }
-        let rollout = began.elapsed();
-        let rate = settings.schedule.at(state.step + u64::from(settings.schedule.warmup_steps > 0));
-        let learnt = lesson::learn(settings, &self.learner, &sampled.groups, rate).await?;
-        let times = Times { rollout, train: began.elapsed() - rollout };
-        state.step += 1;
-        self.state = state;
+        let Some(sampled) = self.ahead.take(&mut self.state) else {
+            return Err(Error::new(ErrorKind::Other, "a step has nothing to learn from: this is a bug"));
+        };
+        let next = self.ahead.next(settings, &self.inputs, &self.state);
+        let (learnt, next) = tokio::join!(self.learn(&sampled), next);
+        let (learnt, train) = learnt?;
+        if let Some((next, state)) = next? {
+            if let Some(stopped) = next.stopped {
+                self.torn = true;
+                return Ok(Ended::Stopped(stopped));
+            }
+            self.state = state;
+            self.ahead.put(next);
+        }
+        let staleness = self.state.version() - sampled.version;
+        self.state.step += 1;
         self.swap().await?;
-        self.log(&step::values(&sampled, &learnt, times))?;
+        let times = Times { rollout: sampled.took, train, whole: began.elapsed() };
+        self.log(&step::values(&sampled, &learnt, times, staleness))?;
         let glance = step::glance(&sampled, &learnt);
         let number = self.state.step;
         if number == 1 || number.is_multiple_of(SAY_EVERY) {
@@ -220,6 +237,13 @@ impl<'a> Course<'a> {
             self.alarm(alarm)?;
         }
         Ok(Ended::Well)
+    }
+
+    async fn learn(&self, sampled: &Sampled) -> Result<(Learnt, Duration)> {
+        let (settings, step, began) = (self.settings, self.state.step, Instant::now());
+        let rate = settings.schedule.at(step + u64::from(settings.schedule.warmup_steps > 0));
+        let learnt = lesson::learn(settings, &self.learner, &sampled.groups, rate).await?;
+        Ok((learnt, began.elapsed()))
     }
 
     fn alarm(&self, alarm: Alarm) -> Result<()> {

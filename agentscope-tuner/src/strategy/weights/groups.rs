@@ -1,12 +1,16 @@
 //! The rollouts of a step: groups of the same row, through the ordinary engine.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     WeightsTuning,
     capture::{Answers, Captured, capture},
     draw,
-    state::State,
+    state::Draws,
 };
 use crate::{
     candidate::{Candidate, SlotValue},
@@ -42,6 +46,9 @@ impl Group {
 #[derive(Debug)]
 pub(super) struct Sampled {
     pub(super) groups: Vec<Group>,
+    /// Of the weights that sampled it.
+    pub(super) version: u64,
+    pub(super) took: Duration,
     /// Why there is no more of it.
     pub(super) stopped: Option<Error>,
 }
@@ -71,16 +78,18 @@ fn candidate(settings: &WeightsTuning, name: String, version: u64, sampling: Sam
     Arc::new(Candidate::new(name).with(settings.slot.clone(), value))
 }
 
-/// Draws rows and runs a group of each; advances `state`.
+/// Draws rows and runs a group of each with the weights after `version` steps, which the engine holds; advances `draws`.
 ///
 /// # Errors
 /// As [`Engine::run`](crate::rollout::Engine::run), and when an answer cannot be learnt from.
 pub(super) async fn sample(
     settings: &WeightsTuning,
     inputs: &Inputs<'_>,
-    state: &mut State,
+    version: u64,
+    draws: &mut Draws,
 ) -> Result<Sampled> {
-    let mut sampled = Sampled { groups: Vec::new(), stopped: None };
+    let began = Instant::now();
+    let mut sampled = Sampled { groups: Vec::new(), version, took: Duration::ZERO, stopped: None };
     let mut attempts: HashMap<usize, u32> = HashMap::new();
     for _ in 0..=settings.dynamic_sampling {
         let wanted = settings
@@ -89,38 +98,40 @@ pub(super) async fn sample(
         if wanted == 0 || sampled.stopped.is_some() {
             break;
         }
-        let rows = next_rows(settings, inputs, state, wanted);
-        let round = run_groups(settings, inputs, state.version(), &rows, &mut attempts).await?;
-        sampled.stopped = round.stopped;
-        sampled.groups.extend(round.groups);
+        let rows = next_rows(settings, inputs, draws, wanted);
+        match run_groups(settings, inputs, version, &rows, &mut attempts).await? {
+            Ok(groups) => sampled.groups.extend(groups),
+            Err(stopped) => sampled.stopped = Some(stopped),
+        }
     }
     for group in &sampled.groups {
-        state.spread.entry(group.row).or_default().note(&group.rewards());
-        state.tokens += group.rollouts.iter().map(|rollout| rollout.sampled as u64).sum::<u64>();
+        draws.spread.entry(group.row).or_default().note(&group.rewards());
+        draws.tokens += group.rollouts.iter().map(|rollout| rollout.sampled as u64).sum::<u64>();
     }
+    sampled.took = began.elapsed();
     Ok(sampled)
 }
 
-fn next_rows(settings: &WeightsTuning, inputs: &Inputs<'_>, state: &mut State, count: usize) -> Vec<usize> {
+fn next_rows(settings: &WeightsTuning, inputs: &Inputs<'_>, draws: &mut Draws, count: usize) -> Vec<usize> {
     let (there, seed) = (inputs.train.len(), inputs.engine.seed());
     if settings.curriculum {
-        let rows = draw::telling_rows(there, state.drawn, count, seed, &state.spread);
-        state.drawn += draw::offered(count) as u64;
+        let rows = draw::telling_rows(there, draws.drawn, count, seed, &draws.spread);
+        draws.drawn += draw::offered(count) as u64;
         return rows;
     }
-    let rows = draw::rows(there, state.drawn, count, seed);
-    state.drawn += count as u64;
+    let rows = draw::rows(there, draws.drawn, count, seed);
+    draws.drawn += count as u64;
     rows
 }
 
-/// Runs a group of each row, and replaces once what says nothing about the policy.
+/// Runs a group of each row, and replaces once what says nothing about the policy; or why the run was stopped.
 async fn run_groups(
     settings: &WeightsTuning,
     inputs: &Inputs<'_>,
     version: u64,
     rows: &[usize],
     attempts: &mut HashMap<usize, u32>,
-) -> Result<Sampled> {
+) -> Result<Result<Vec<Group>, Error>> {
     let candidate = trained(settings, version);
     let mut groups: Vec<Group> = rows.iter().map(|row| Group { row: *row, rollouts: Vec::new() }).collect();
     for _ in 0..2 {
@@ -144,14 +155,14 @@ async fn run_groups(
         drop(inputs.engine.take_answers());
         let run = inputs.engine.run(jobs, |_| {}).await?;
         if let Some(stopped) = run.stopped {
-            return Ok(Sampled { groups: Vec::new(), stopped: Some(stopped) });
+            return Ok(Err(stopped));
         }
         let mut answers = inputs.engine.take_answers();
         for (place, record) in places.into_iter().zip(&run.records) {
             groups[place].rollouts.push(captured(settings, inputs, &mut answers, record)?);
         }
     }
-    Ok(Sampled { groups, stopped: None })
+    Ok(Ok(groups))
 }
 
 fn captured(

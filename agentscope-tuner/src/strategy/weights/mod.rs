@@ -10,6 +10,7 @@
 //! a run that was killed goes on from its last checkpoint, finds the rollouts since then in the journal, and comes to the
 //! same weights to the bit.
 
+mod ahead;
 mod alarm;
 mod capture;
 mod checkpoint;

@@ -2,7 +2,7 @@
 
 use policy::{
     adapter::LoraConfig,
-    loss::{AdvantageSettings, Algorithm, Baseline, DpoSettings, Overlong, PolicySettings},
+    loss::{AdvantageSettings, Algorithm, Baseline, DpoSettings, Importance, Overlong, PolicySettings},
     optimizer::{AdamWSettings, Schedule},
 };
 
@@ -41,6 +41,9 @@ pub struct WeightsTuning {
     pub optimizer: AdamWSettings,
     /// Adapters to train instead of the whole model.
     pub lora: Option<LoraConfig>,
+    /// Batches that are sampled before the weights they will be learnt by: while a step learns, the batch so many steps later
+    /// is sampled by the weights before it. At most so many steps old is what a step learns from; 0 waits for each.
+    pub staleness: u32,
     /// Most tokens of a micro-batch: bounds the memory, and makes no difference to the result.
     pub token_budget: usize,
     /// Whether activations are computed again in the backward pass: less memory, a third more work.
@@ -137,6 +140,7 @@ impl WeightsTuning {
             schedule: Schedule::constant(1e-6),
             optimizer: AdamWSettings::default(),
             lora: None,
+            staleness: 0,
             token_budget: 8192,
             recompute: false,
             temperature: 1.0,
@@ -186,7 +190,7 @@ impl WeightsTuning {
         Err(Error::new(ErrorKind::Config, format!("[strategy.weights] {}", faults.join("; "))))
     }
 
-    fn ranges(&self) -> [(bool, &'static str); 13] {
+    fn ranges(&self) -> [(bool, &'static str); 14] {
         let alone = self.advantages.baseline == Baseline::Batch;
         let chooses = !matches!(self.objective, Objective::Policy(_));
         let warm = self.warm_start.as_ref();
@@ -197,6 +201,11 @@ impl WeightsTuning {
             ),
             (self.batch_size >= 1, "batch-size must be 1 or more"),
             (self.updates >= 1, "updates must be 1 or more"),
+            (
+                self.staleness == 0
+                    || self.policy_settings().is_none_or(|policy| policy.importance != Importance::None),
+                "staleness needs a correction for what older weights sampled: set importance-cap (2 is usual)",
+            ),
             (self.token_budget >= 1, "token-budget must be 1 or more"),
             (
                 self.temperature > 0.0 && self.temperature <= 100.0,

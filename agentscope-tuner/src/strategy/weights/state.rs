@@ -1,5 +1,7 @@
 //! How far training is: all that a resumed run must know besides the weights.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
 
 use super::{alarm::History, draw::Spread};
@@ -12,16 +14,35 @@ pub(super) struct State {
     pub(super) step: u64,
     /// Supervised steps taken before them.
     pub(super) warmed: u64,
-    /// Rows drawn so far, through all epochs.
-    pub(super) drawn: u64,
-    /// Tokens sampled in training so far.
-    pub(super) tokens: u64,
+    /// What was drawn so far.
+    pub(super) draws: Draws,
+    /// Batches that were sampled for the next steps, the nearest first.
+    pub(super) ahead: VecDeque<Draft>,
     /// Measurements on the rows that choose.
     pub(super) measured: Vec<Measured>,
-    /// How the rows' rewards differed so far.
-    pub(super) spread: Spread,
     /// What alarms look back on.
     pub(super) history: History,
+}
+
+/// Rows and tokens that training has used.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub(super) struct Draws {
+    /// Rows drawn, through all epochs.
+    pub(super) drawn: u64,
+    /// Tokens sampled.
+    pub(super) tokens: u64,
+    /// How the rows' rewards differed.
+    pub(super) spread: Spread,
+}
+
+/// What a batch was drawn from: with it the batch is found again in the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Draft {
+    /// Of the weights that sampled it.
+    pub(super) version: u64,
+    /// What was drawn before it.
+    pub(super) draws: Draws,
 }
 
 /// A measurement.

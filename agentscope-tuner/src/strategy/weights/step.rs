@@ -13,6 +13,8 @@ use super::{
 pub(super) struct Times {
     pub(super) rollout: Duration,
     pub(super) train: Duration,
+    /// From the start of the step to its end, in which both may have been under way at once.
+    pub(super) whole: Duration,
 }
 
 /// What alarms look at.
@@ -37,7 +39,9 @@ pub(super) fn glance(sampled: &Sampled, learnt: &Learnt) -> Glance {
 }
 
 /// All numbers of a step; TRL's names where it has one.
-pub(super) fn values(sampled: &Sampled, learnt: &Learnt, times: Times) -> Vec<(String, f64)> {
+///
+/// `staleness` says by how many steps the weights that sampled were older than those that learnt.
+pub(super) fn values(sampled: &Sampled, learnt: &Learnt, times: Times, staleness: u64) -> Vec<(String, f64)> {
     let Glance { reward, flat, sampled: tokens, trained, truncated, length, .. } = glance(sampled, learnt);
     let groups = &sampled.groups;
     let rollouts = || groups.iter().flat_map(|group| &group.rollouts);
@@ -54,6 +58,7 @@ pub(super) fn values(sampled: &Sampled, learnt: &Learnt, times: Times) -> Vec<(S
         ("rollouts", count(groups) as f64),
         ("rollouts/without_reward", (count(groups) - rewards.len()) as f64),
         ("rollouts/forked_share", share(forked, count(groups))),
+        ("rollouts/staleness", staleness as f64),
         ("completions/mean_length", length),
         ("completions/clipped_ratio", truncated),
         ("tokens/sampled", tokens as f64),
@@ -61,6 +66,7 @@ pub(super) fn values(sampled: &Sampled, learnt: &Learnt, times: Times) -> Vec<(S
         ("tokens/drifted", drifted as f64),
         ("time/rollout", times.rollout.as_secs_f64()),
         ("time/train", times.train.as_secs_f64()),
+        ("time/step", times.whole.as_secs_f64()),
         ("tokens_per_second/rollout", per_second(tokens, times.rollout)),
         ("tokens_per_second/train", per_second(trained, times.train)),
     ];
@@ -71,7 +77,7 @@ pub(super) fn values(sampled: &Sampled, learnt: &Learnt, times: Times) -> Vec<(S
 /// A step in one line.
 pub(super) fn line(step: u64, steps: u64, glance: &Glance, learnt: &Learnt, times: Times) -> String {
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
-    let rate = glance.sampled as f64 / (times.rollout + times.train).as_secs_f64().max(1e-9);
+    let rate = glance.sampled as f64 / times.whole.as_secs_f64().max(1e-9);
     let mut line = format!(
         "step {step}/{steps}: reward {:.3}, {} of groups equal, {} of {} tokens trained, length {:.1}",
         glance.reward,
