@@ -51,8 +51,12 @@ pub(super) fn check(registry: &Registry, config: &Config, common: &Common) -> Re
         let tuning = table.tuning();
         let [train, eval] = learning_tasks(config, limit)?;
         tuning.check(&Inputs { train: &train, ..Inputs::measuring(&engine, &eval) })?;
-        session.with_models(models, &tuning.models())?;
+        session.with_models(models.clone(), &tuning.models())?;
         prompt_tuning(&tuning, &records);
+    }
+    #[cfg(feature = "embedded")]
+    if config.file.strategy.weights.is_some() {
+        super::trajectory::check_weights(config, &session, dry_models(&models), first)?;
     }
     show::line("(from one dry row: tools and further turns come on top)");
     Ok(ExitCode::SUCCESS)

@@ -16,6 +16,8 @@ mod rollout;
 mod run;
 mod serve;
 mod show;
+#[cfg(feature = "embedded")]
+mod trajectory;
 mod tune;
 mod worker;
 

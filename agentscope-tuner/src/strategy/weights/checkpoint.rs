@@ -147,7 +147,7 @@ async fn write_weights(settings: &WeightsTuning, learner: &Learner, target: &Pat
         }
         trainer.optimizer().save(target.join(OPTIMIZER))
     };
-    learner.ask("save a checkpoint (the last good one is intact)", write).await
+    learner.ask("save a checkpoint (the last one is intact: mend the cause, such as a full disk, and continue with `resume`)", write).await
 }
 
 /// Whole or not at all, and on the disk before its checkpoint gets a name.

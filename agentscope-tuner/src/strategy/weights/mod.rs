@@ -23,12 +23,14 @@ mod lesson;
 mod settings;
 mod state;
 mod step;
+mod trace;
 mod verdict;
 mod warm_start;
 
 use agentscope_tuner_policy as policy;
 use futures_util::future::BoxFuture;
 pub use settings::{Objective, Truncated, WarmStart, WeightsTuning};
+pub use trace::Trace;
 
 use super::{Inputs, Outcome, Strategy};
 use crate::error::{Error, ErrorKind, Result};
