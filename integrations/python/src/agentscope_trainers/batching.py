@@ -28,7 +28,7 @@ class Desk:
         linger: seconds without a new call after which a batch is not waited for any longer.
     """
 
-    def __init__(self, linger: float = 0.02) -> None:
+    def __init__(self, linger: float = 0.2) -> None:
         self._linger = linger
         self._changed = threading.Condition()
         self._waiting: list[Call] = []

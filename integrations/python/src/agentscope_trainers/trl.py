@@ -60,7 +60,7 @@ class Rollouts:
     """
 
     def __init__(
-        self, worker: Worker, *, parallel: int = 64, failed_reward: float = 0.0, linger: float = 0.02
+        self, worker: Worker, *, parallel: int = 64, failed_reward: float = 0.0, linger: float = 0.2
     ) -> None:
         self.worker = worker
         self.parallel = parallel

@@ -25,11 +25,11 @@ use serde_json::json;
 
 use crate::world::{Sum, calls};
 
-const AGAIN: &str = "Again?";
+pub(crate) const AGAIN: &str = "Again?";
 
 /// Two turns through the model.
 #[workflow]
-async fn native_turns(task: Sum, model: Model) -> Result<String> {
+pub(crate) async fn native_turns(task: Sum, model: Model) -> Result<String> {
     let mut request = ChatRequest::new([Msg::user(task.question)]);
     let first = model.chat(&request).await?.message;
     request.messages.extend([first, Msg::user(AGAIN)]);
@@ -72,7 +72,7 @@ fn rows(first: u32) -> Dataset {
     Dataset::from_rows((first..first + 8).map(row))
 }
 
-async fn train<W>(runs: &Path)
+pub(crate) async fn train<W>(runs: &Path)
 where
     W: Workflow<Task = Sum, Response = String>,
     ones: Judge<Task = Sum, Response = String>,
