@@ -134,7 +134,7 @@ def learn(binary: str, steps: int, warm_steps: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binary")
-    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--warm-steps", type=int, default=260)
     options = parser.parse_args()
     print(json.dumps(learn(options.binary, options.steps, options.warm_steps)))
