@@ -33,6 +33,7 @@ class Desk:
         self._changed = threading.Condition()
         self._waiting: list[Call] = []
         self._under_way = 0
+        self._closed: BaseException | None = None
 
     def watch(self, rollouts: list[Future[Any]]) -> None:
         """Counts rollouts that may still call."""
@@ -44,6 +45,8 @@ class Desk:
         """Waits for tokens; called by the endpoint."""
         call = Call(asked)
         with self._changed:
+            if self._closed is not None:
+                raise RuntimeError(f"sampling failed: {self._closed}")
             self._waiting.append(call)
             self._changed.notify_all()
         return call.sampled.result()
@@ -56,6 +59,14 @@ class Desk:
                     break
             taken, self._waiting = self._waiting, []
             return taken
+
+    def close(self, error: BaseException) -> None:
+        """Fails the calls that wait, and all that come."""
+        with self._changed:
+            self._closed = error
+            taken, self._waiting = self._waiting, []
+        for call in taken:
+            call.sampled.set_exception(RuntimeError(f"sampling failed: {error}"))
 
     def _ended(self, _: Future[Any]) -> None:
         with self._changed:

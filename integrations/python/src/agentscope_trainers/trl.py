@@ -85,7 +85,12 @@ class Rollouts:
                 started.append(pool.submit(self._one, endpoint, json.loads(prompt), seen[prompt]))
                 seen[prompt] += 1
             desk.watch(started)
-            _serve(desk, trainer, tokenizer)
+            try:
+                _serve(desk, trainer, tokenizer)
+            except BaseException as error:
+                desk.close(error)
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
             return self._columns([rollout.result() for rollout in started], tokenizer)
 
     def _one(self, endpoint: Capture, task: Any, attempt: int) -> tuple[Rollout, list[Turn]]:

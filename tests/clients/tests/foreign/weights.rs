@@ -29,7 +29,7 @@ pub(crate) const AGAIN: &str = "Again?";
 
 /// Two turns through the model.
 #[workflow]
-pub(crate) async fn native_turns(task: Sum, model: Model) -> Result<String> {
+async fn native_turns(task: Sum, model: Model) -> Result<String> {
     let mut request = ChatRequest::new([Msg::user(task.question)]);
     let first = model.chat(&request).await?.message;
     request.messages.extend([first, Msg::user(AGAIN)]);
