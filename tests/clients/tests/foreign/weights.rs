@@ -58,7 +58,7 @@ async fn foreign_turns(task: Sum, model: ModelEndpoint) -> Result<String> {
 
 /// The share of the letters that are ones: something that a model without knowledge can learn.
 #[judge]
-async fn ones(_task: &Sum, response: &str) -> f64 {
+pub(crate) async fn ones(_task: &Sum, response: &str) -> f64 {
     let ones = response.chars().filter(|letter| *letter == '1').count();
     f64::from(u32::try_from(ones).unwrap()) / 4.0
 }
