@@ -3,6 +3,8 @@
 //! Rig writes chat completions, and the gateway reads them as from any client; but no socket lies between, so there is
 //! neither a key nor a port, and the model that answers is the slot's own: captured, limited, priced and trained.
 
+#![expect(clippy::result_large_err, reason = "the trait of rig wants rig's own error")]
+
 use axum::{body::to_bytes, response::IntoResponse as _};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
