@@ -173,7 +173,7 @@ def _sample_with_transformers(trainer: Any, asked: list[Asked], tokenizer: Any) 
     seen = [[0] * (longest - len(one.prompt_ids)) + [1] * len(one.prompt_ids) for one in asked]
     settings = copy.deepcopy(trainer.generation_config)
     settings.max_new_tokens = max(one.max_tokens for one in asked)
-    recorder = _recorder()
+    recorder = _recorder(settings.temperature or 1.0)
     shards = getattr(trainer, "_dist", None)
     whole = shards.summon_full_params(trainer.model_wrapped, recurse=False) if shards else nullcontext()
     gather = trainer.args.ds3_gather_for_generation
@@ -193,7 +193,7 @@ def _sample_with_transformers(trainer: Any, asked: list[Asked], tokenizer: Any) 
     return list(zip(ids, recorder.logprobs(out), strict=True))
 
 
-def _recorder() -> Any:
+def _recorder(temperature: float) -> Any:
     import torch
     from transformers import LogitsProcessor
 
@@ -206,7 +206,8 @@ def _recorder() -> Any:
 
         def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
             self.keep(input_ids[:, -1])
-            self.last = scores.float().log_softmax(-1)
+            # Processors from outside run before the temperature is applied; the loss divides by it, and by no more.
+            self.last = (scores.float() / temperature).log_softmax(-1)
             return scores
 
         def keep(self, sampled: torch.Tensor) -> None:
