@@ -17,6 +17,8 @@ mod connections;
 mod failure;
 mod guard;
 mod models;
+#[cfg(feature = "rig")]
+mod rig;
 mod run;
 mod wire;
 

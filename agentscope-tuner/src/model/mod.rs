@@ -15,6 +15,8 @@ mod openai;
 mod provider;
 mod request;
 mod response;
+#[cfg(feature = "rig")]
+pub mod rig;
 pub mod scripted;
 mod spec;
 mod usage;

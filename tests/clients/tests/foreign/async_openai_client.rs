@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::world::{Sum, add_schema, calls, evaluate, records};
 
-const SYSTEM: &str = "Use the tool.";
+pub(crate) const SYSTEM: &str = "Use the tool.";
 
 fn client(model: &ModelEndpoint) -> Client<OpenAIConfig> {
     let config = OpenAIConfig::new().with_api_base(model.base_url()).with_api_key(model.api_key());
@@ -72,7 +72,7 @@ async fn foreign(task: Sum, model: ModelEndpoint) -> Result<String> {
 
 /// The same conversation, word for word.
 #[workflow]
-async fn native(task: Sum, model: Model) -> Result<String> {
+pub(crate) async fn native(task: Sum, model: Model) -> Result<String> {
     let tool = ToolSpec { name: "add".into(), description: "Adds.".into(), parameters: add_schema() };
     let mut request = ChatRequest::new([Msg::system(SYSTEM), Msg::user(task.question)]).tools([tool]);
     let answer = model.chat(&request).await?.message;

@@ -6,5 +6,7 @@ mod async_openai_client;
 mod programs;
 mod prompt;
 mod rig;
+mod rig_model;
+mod rig_slot;
 mod weights;
 mod world;

@@ -19,7 +19,7 @@ use serde_json::json;
 
 use crate::world::{Sum, exact};
 
-const PHRASE: &str = "Carry the one.";
+pub(crate) const PHRASE: &str = "Carry the one.";
 
 /// Asks with a prompt.
 #[workflow]
@@ -36,7 +36,7 @@ async fn prompted(task: Sum, model: ModelEndpoint, #[prompt("Add.")] system: Pro
 }
 
 /// Adds, but carries only when it is told to.
-fn forgetful() -> Scripted {
+pub(crate) fn forgetful() -> Scripted {
     Scripted::new("forgetful", |request: &ChatRequest| {
         let told = request.messages.iter().any(|msg| msg.role == Role::System && msg.text().contains(PHRASE));
         let question = request.messages.last().map(Msg::text).unwrap_or_default();
@@ -47,7 +47,7 @@ fn forgetful() -> Scripted {
     })
 }
 
-fn rows(first: u64) -> Dataset {
+pub(crate) fn rows(first: u64) -> Dataset {
     let row = |n: u64| json!({ "question": format!("{n}+{}", n + 7), "answer": (2 * n + 7).to_string() });
     Dataset::from_rows((first..first + 40).map(row))
 }

@@ -25,7 +25,7 @@ use serde_json::json;
 
 use crate::world::{Sum, calls};
 
-const AGAIN: &str = "Again?";
+pub(crate) const AGAIN: &str = "Again?";
 
 /// Two turns through the model.
 #[workflow]
@@ -58,7 +58,7 @@ async fn foreign_turns(task: Sum, model: ModelEndpoint) -> Result<String> {
 
 /// The share of the letters that are ones: something that a model without knowledge can learn.
 #[judge]
-async fn ones(_task: &Sum, response: &str) -> f64 {
+pub(crate) async fn ones(_task: &Sum, response: &str) -> f64 {
     let ones = response.chars().filter(|letter| *letter == '1').count();
     f64::from(u32::try_from(ones).unwrap()) / 4.0
 }
@@ -72,7 +72,7 @@ fn rows(first: u32) -> Dataset {
     Dataset::from_rows((first..first + 8).map(row))
 }
 
-async fn train<W>(runs: &Path)
+pub(crate) async fn train<W>(runs: &Path)
 where
     W: Workflow<Task = Sum, Response = String>,
     ones: Judge<Task = Sum, Response = String>,

@@ -1,0 +1,144 @@
+"""TRL trains examples/addition through a real ``worker``, on the CPU. Run by ``test_trl_learns.py``, or by hand:
+
+    cargo build -p addition
+    pip install './integrations/python[trl]'
+    python integrations/python/tests/learning.py target/debug/addition
+
+A short warm start by examples brings the untrained model to where some answers are right; what reinforcement adds is measured on
+rows that neither saw, by greedy decoding.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pathlib
+import random
+import secrets
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import transformers
+from datasets import Dataset
+from trl import GRPOConfig, GRPOTrainer
+
+from agentscope_trainers import Worker
+from agentscope_trainers.trl import Rollouts, prompts, reward
+
+EXAMPLE = pathlib.Path(__file__).resolve().parents[3] / "examples" / "addition"
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    """Rows of the example."""
+    return [json.loads(line) for line in (EXAMPLE / "data" / f"{name}.jsonl").read_text().splitlines()]
+
+
+@contextmanager
+def worker(binary: str) -> Iterator[Worker]:
+    """A worker of the example, on a free port."""
+    os.environ["WORKER_TOKEN"] = secrets.token_urlsafe(16)
+    command = [str(pathlib.Path(binary).resolve()), "worker", "--token-env", "WORKER_TOKEN", "--listen", "127.0.0.1:0"]
+    command += ["--format", "text", "--set", "run.concurrency=256"]
+    process = subprocess.Popen(command, cwd=EXAMPLE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield Worker(process.stdout.readline().split()[-1])
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def warm_start(model: Any, tokenizer: Any, steps: int) -> None:
+    """Supervised steps on the answers of the training rows."""
+    chosen, optimizer = random.Random(7), torch.optim.AdamW(model.parameters(), lr=2e-3)
+    examples = rows("train")[:4000]
+    for _ in range(steps):
+        ids, labels = [], []
+        for row in chosen.sample(examples, 64):
+            prompt = tokenizer.apply_chat_template(
+                [{"role": "user", "content": row["question"]}], add_generation_prompt=True, tokenize=False
+            )
+            head = tokenizer.encode(prompt, add_special_tokens=False)
+            tail = tokenizer.encode(row["answer"], add_special_tokens=False) + [tokenizer.eos_token_id]
+            room = 16 - len(head) - len(tail)
+            ids.append(head + tail + [tokenizer.pad_token_id] * room)
+            labels.append([-100] * len(head) + tail + [-100] * room)
+        loss = model(input_ids=torch.tensor(ids), labels=torch.tensor(labels)).loss
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+@torch.no_grad()
+def accuracy(model: Any, tokenizer: Any) -> float:
+    """Share of the test rows that the likeliest answer gets right."""
+    right, test = 0, rows("test")
+    for row in test:
+        prompt = tokenizer.apply_chat_template(
+            [{"role": "user", "content": row["question"]}], add_generation_prompt=True, tokenize=False
+        )
+        ids = torch.tensor([tokenizer.encode(prompt, add_special_tokens=False)])
+        out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=4, do_sample=False)
+        right += tokenizer.decode(out[0, ids.shape[1] :], skip_special_tokens=True) == row["answer"]
+    return right / len(test)
+
+
+def learn(binary: str, steps: int, warm_steps: int) -> dict[str, Any]:
+    """Trains, and says what came of it."""
+    torch.manual_seed(7)
+    transformers.set_seed(7)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(EXAMPLE / "model", padding_side="left")
+    model = transformers.AutoModelForCausalLM.from_pretrained(EXAMPLE / "model", dtype=torch.float32)
+    warm_start(model, tokenizer, warm_steps)
+    before = accuracy(model, tokenizer)
+    with tempfile.TemporaryDirectory() as output, worker(binary) as environment:
+        config = GRPOConfig(
+            output_dir=output,
+            per_device_train_batch_size=256,
+            num_generations=16,
+            max_completion_length=4,
+            max_steps=steps,
+            learning_rate=3e-4,
+            beta=0.0,
+            bf16=False,
+            use_cpu=True,
+            report_to=[],
+            logging_steps=10,
+            save_strategy="no",
+            disable_tqdm=True,
+            seed=7,
+        )
+        trainer = GRPOTrainer(
+            model=model,
+            reward_funcs=reward,
+            rollout_func=Rollouts(environment, parallel=256),
+            args=config,
+            train_dataset=Dataset.from_list(prompts(rows("train"))),
+            processing_class=tokenizer,
+        )
+        started = time.perf_counter()
+        trainer.train()
+        seconds = time.perf_counter() - started
+        log = [entry for entry in trainer.state.log_history if "reward" in entry]
+    after = accuracy(trainer.model.eval(), tokenizer)
+    rewards = [round(entry["reward"], 3) for entry in log]
+    return {"before": before, "after": after, "rewards": rewards, "seconds_per_step": round(seconds / steps, 2)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("binary")
+    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--warm-steps", type=int, default=260)
+    options = parser.parse_args()
+    print(json.dumps(learn(options.binary, options.steps, options.warm_steps)))
+
+
+if __name__ == "__main__":
+    main()
