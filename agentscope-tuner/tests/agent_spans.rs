@@ -83,7 +83,8 @@ async fn a_reply_and_its_tool_calls_are_spans_without_content() {
     };
     let (first, second) = (tool("c0"), tool("c1"));
     let error = "otel.status_code=\"ERROR\"";
-    let wanted =
-        format!("{agent}\n{first}\n{second}\nerror.type=\"tool_error\"\n{error}\n{agent}\nerror.type=Model(Request)\n{error}");
+    let wanted = format!(
+        "{agent}\n{first}\n{second}\nerror.type=\"tool_error\"\n{error}\n{agent}\nerror.type=Model(Request)\n{error}"
+    );
     assert_eq!(seen, wanted);
 }

@@ -31,7 +31,9 @@ impl Name {
         let wrong = |why: String| Err(format!("{why}; a name such as `my-agent` will do"));
         let Some(first) = text.chars().next() else { return wrong("a name has at least one letter".into()) };
         if let Some(odd) = text.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_')) {
-            return wrong(format!("it holds `{odd}`, but only letters, digits, `-` and `_` of ASCII can be in it"));
+            return wrong(format!(
+                "it holds `{odd}`, but only letters, digits, `-` and `_` of ASCII can be in it"
+            ));
         }
         if !first.is_ascii_alphabetic() && first != '_' {
             return wrong(format!("it begins with `{first}`, but must begin with a letter"));

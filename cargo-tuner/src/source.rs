@@ -34,7 +34,10 @@ impl Source {
         // Manifests are UTF-8.
         match absolute.to_str() {
             Some(_) => Ok(Self::Path(absolute)),
-            None => Err(format!("{} cannot be written into a Cargo.toml: move it to a path of UTF-8", absolute.display())),
+            None => Err(format!(
+                "{} cannot be written into a Cargo.toml: move it to a path of UTF-8",
+                absolute.display()
+            )),
         }
     }
 

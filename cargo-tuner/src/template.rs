@@ -8,10 +8,11 @@ use crate::{name::Name, source::Source};
 pub(crate) type File = (String, Cow<'static, [u8]>);
 
 /// Those that are the same in each project.
-const SAME: [(&str, &[u8]); 5] = [
+const SAME: [(&str, &[u8]); 6] = [
     (".gitignore", include_bytes!("../template/gitignore")),
     ("data/test.jsonl", include_bytes!("../template/data/test.jsonl")),
     ("data/train.jsonl", include_bytes!("../template/data/train.jsonl")),
+    ("src/coach.rs", include_bytes!("../template/src/coach.rs")),
     ("src/main.rs", include_bytes!("../template/src/main.rs")),
     ("tuner.toml", include_bytes!("../template/tuner.toml")),
 ];

@@ -1,5 +1,7 @@
 //! An agent that solves arithmetic word problems, and what tells how well it does.
 
+mod coach;
+
 use agentscope_tuner::prelude::*;
 
 /// One row of `data/train.jsonl`.

@@ -9,16 +9,17 @@ const SPOKEN: &str = "http/protobuf";
 
 /// Where the collector is, as it is written in the environment, or what is wrong with that; `None` without one.
 pub(super) fn named(variable: impl Fn(&str) -> Option<String>) -> Option<Result<String, String>> {
-    let set = |name: &'static str| variable(name).filter(|value| !value.is_empty()).map(|value| (name, value));
+    let set =
+        |name: &'static str| variable(name).filter(|value| !value.is_empty()).map(|value| (name, value));
     let is = |name, wanted: &str| set(name).is_some_and(|(_, value)| value.eq_ignore_ascii_case(wanted));
     if is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none") {
         return None;
     }
     let (_, endpoint) = set(TRACES_ENDPOINT).or_else(|| set(ENDPOINT))?;
     Some(match set(TRACES_PROTOCOL).or_else(|| set(PROTOCOL)) {
-        Some((name, protocol)) if protocol != SPOKEN => {
-            Err(format!("{name} is {protocol}; set it to {SPOKEN}, and the endpoint to the port for it, mostly 4318"))
-        }
+        Some((name, protocol)) if protocol != SPOKEN => Err(format!(
+            "{name} is {protocol}; set it to {SPOKEN}, and the endpoint to the port for it, mostly 4318"
+        )),
         _ => Ok(endpoint),
     })
 }

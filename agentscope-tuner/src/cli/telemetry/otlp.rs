@@ -53,6 +53,7 @@ impl Export {
         tracing_opentelemetry::layer()
             .with_tracer(self.provider.tracer(env!("CARGO_PKG_NAME")))
             .with_location(false)
+            .with_target(false)
             .with_threads(false)
             .with_tracked_inactivity(false)
             .with_filter(spans.with_max_level_hint(LevelFilter::INFO))

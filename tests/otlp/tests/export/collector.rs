@@ -8,11 +8,11 @@ use std::{
 };
 
 use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
+pub(crate) use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
     common::v1::{AnyValue, KeyValue, any_value::Value},
 };
-pub(crate) use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 
 /// How a collector takes what it is sent.
@@ -64,7 +64,9 @@ impl Collector {
     pub(crate) fn services(&self) -> Vec<String> {
         let batches = self.batches();
         let resources = batches.iter().flat_map(|batch| &batch.resource_spans);
-        resources.map(|spans| text(&spans.resource.as_ref().unwrap().attributes, "service.name").unwrap()).collect()
+        resources
+            .map(|spans| text(&spans.resource.as_ref().unwrap().attributes, "service.name").unwrap())
+            .collect()
     }
 
     pub(crate) fn spans(&self) -> Vec<Span> {

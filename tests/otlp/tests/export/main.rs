@@ -84,6 +84,17 @@ fn roots(spans: &[Span]) -> Vec<&Span> {
     spans.iter().filter(|span| span.parent_span_id.is_empty()).collect()
 }
 
+/// The documentation names every span and attribute.
+fn is_documented(spans: &[Span]) {
+    let page = include_str!("../../../../docs/observability.md");
+    for span in spans {
+        let name = span.name.split(' ').next().unwrap();
+        for word in span.attributes.iter().map(|attribute| &*attribute.key).chain([name]) {
+            assert!(page.contains(&format!("`{word}`")), "docs/observability.md does not name `{word}`");
+        }
+    }
+}
+
 fn keeps_secrets(collector: &Collector) {
     let sent = String::from_utf8_lossy(&collector.bytes()).into_owned();
     assert!(sent.contains("gen_ai.operation.name"));
@@ -105,7 +116,10 @@ fn a_rollout_is_a_trace_of_agent_calls_and_tools() {
     for root in roots {
         assert_eq!(word(root, "workflow").unwrap(), "traced");
         let [agent] = children(&spans, root)[..] else { panic!("{spans:#?}") };
-        assert_eq!((&*agent.name, word(agent, "gen_ai.operation.name").unwrap().as_str()), ("invoke_agent", "invoke_agent"));
+        assert_eq!(
+            (&*agent.name, word(agent, "gen_ai.operation.name").unwrap().as_str()),
+            ("invoke_agent", "invoke_agent")
+        );
         assert_eq!(word(agent, "gen_ai.provider.name").unwrap(), "scripted");
         let [first, tool, second] = children(&spans, agent)[..] else { panic!("{spans:#?}") };
         for (call, reason) in [(first, "tool_calls"), (second, "stop")] {
@@ -125,6 +139,7 @@ fn a_rollout_is_a_trace_of_agent_calls_and_tools() {
     assert_eq!(spans.iter().filter(|span| failed(span)).count(), 1);
     assert_eq!(spans.len(), 2 * 5);
     assert!(collector.services().iter().all(|service| service == "otlp-tests"));
+    is_documented(&spans);
     keeps_secrets(&collector);
 }
 
@@ -140,10 +155,14 @@ fn a_call_over_http_says_where_it_went_and_never_with_which_key() {
     let call = spans.iter().find(|span| span.name == "chat far").unwrap();
     let port = endpoint.base_url().rsplit(':').next().unwrap().trim_end_matches("/v1").parse().unwrap();
     assert_eq!(word(call, "gen_ai.provider.name").unwrap(), "openai");
-    assert_eq!((word(call, "server.address").unwrap().as_str(), number(call, "server.port")), ("127.0.0.1", Some(port)));
+    assert_eq!(
+        (word(call, "server.address").unwrap().as_str(), number(call, "server.port")),
+        ("127.0.0.1", Some(port))
+    );
     assert_eq!(number(call, "gen_ai.request.max_tokens"), Some(64));
     assert_eq!(word(call, "gen_ai.response.model").unwrap(), "far");
     assert_eq!(collector.services(), ["my-service"]);
+    is_documented(&spans);
     keeps_secrets(&collector);
 }
 
@@ -153,19 +172,24 @@ fn a_call_that_fails_is_an_error_of_its_kind() {
     let collector = Collector::start(Mood::Willing);
     let project = project(&["A question"], &format!("http://{refusing}/v1"));
     let mut command = program(&project, &collector.url);
-    let output = command.args(["--set", "slots.traced.model=remote", "--set", "models.remote.max-retries=0"]).output().unwrap();
+    let output = command
+        .args(["--set", "slots.traced.model=remote", "--set", "models.remote.max-retries=0"])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
     let spans = collector.spans();
     for name in ["chat far", "invoke_agent"] {
         let span = spans.iter().find(|span| span.name == name).unwrap();
         assert!(failed(span) && word(span, "error.type").unwrap() == "Model(Connect)", "{span:?}");
     }
+    is_documented(&spans);
     keeps_secrets(&collector);
 }
 
 #[test]
 fn an_interrupted_run_sends_its_spans_too() {
-    let endpoint = Endpoint::start(Duration::from_secs(2), |_, _| "asked".into(), |_| "private answer".into());
+    let endpoint =
+        Endpoint::start(Duration::from_secs(2), |_, _| "asked".into(), |_| "private answer".into());
     let collector = Collector::start(Mood::Willing);
     let project = project(&["A question"; 40], endpoint.base_url());
     let mut command = program(&project, &collector.url);
@@ -177,7 +201,11 @@ fn an_interrupted_run_sends_its_spans_too() {
     assert!(Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap().success());
     assert_eq!(running.wait().unwrap().code(), Some(130));
     let spans = collector.spans();
-    assert!(spans.iter().any(|span| span.name == "chat far" && number(span, "gen_ai.usage.output_tokens") == Some(5)));
+    assert!(
+        spans
+            .iter()
+            .any(|span| span.name == "chat far" && number(span, "gen_ai.usage.output_tokens") == Some(5))
+    );
     assert!(!roots(&spans).is_empty());
 }
 
@@ -204,7 +232,10 @@ fn settings_that_cannot_be_kept_are_named_and_nothing_is_sent() {
     let grpc = said(program(&project, &collector.url).env("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"));
     assert!(grpc.contains("OTEL_EXPORTER_OTLP_PROTOCOL is grpc; set it to http/protobuf"), "{grpc}");
     let crooked = said(&mut program(&project, "http://a b"));
-    assert!(crooked.contains("no spans are sent") && crooked.contains("OTEL_EXPORTER_OTLP_ENDPOINT"), "{crooked}");
+    assert!(
+        crooked.contains("no spans are sent") && crooked.contains("OTEL_EXPORTER_OTLP_ENDPOINT"),
+        "{crooked}"
+    );
     let quiet = said(program(&project, "").env("OTEL_SDK_DISABLED", "true"));
     assert_eq!((quiet.as_str(), collector.spans().len()), ("", 0));
 }
