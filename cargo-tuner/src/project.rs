@@ -7,8 +7,15 @@ use crate::{name::Name, template::File};
 /// Writes `files` into a new directory `name` in `parent`.
 ///
 /// # Errors
-/// There is something of this name already, or the system refuses. Nothing is left behind then.
+/// `parent` is inside a workspace, there is something of this name already, or the system refuses. Nothing is left behind then.
 pub(crate) fn write(parent: &Path, name: &Name, files: &[File]) -> Result<(), String> {
+    if let Some(workspace) = workspace_around(parent) {
+        return Err(format!(
+            "this directory is inside the cargo workspace of {}, which does not know the project, so cargo would not build it: go to a \
+             directory outside",
+            workspace.display()
+        ));
+    }
     let target = parent.join(name.as_str());
     if target.symlink_metadata().is_ok() {
         return Err(format!("{name} exists here already: choose another name, or remove it"));
@@ -24,6 +31,14 @@ pub(crate) fn write(parent: &Path, name: &Name, files: &[File]) -> Result<(), St
         fs::write(path, content).map_err(refused)?;
     }
     fs::rename(&project, &target).map_err(refused)
+}
+
+/// The directory of the workspace that `directory` is in.
+fn workspace_around(directory: &Path) -> Option<&Path> {
+    directory.ancestors().find(|around| {
+        let manifest = fs::read_to_string(around.join("Cargo.toml")).unwrap_or_default();
+        manifest.parse::<toml::Table>().is_ok_and(|manifest| manifest.contains_key("workspace"))
+    })
 }
 
 #[cfg(test)]
@@ -58,6 +73,17 @@ mod tests {
         let fault = write(parent.path(), &name, &[file("a")]).unwrap_err();
         assert!(fault.contains("exists here already"), "{fault}");
         assert!(names(&parent.path().join("mine")).is_empty());
+    }
+
+    #[test]
+    fn a_workspace_that_does_not_know_the_project_is_no_place_for_it() {
+        let parent = tempfile::tempdir().unwrap();
+        fs::write(parent.path().join("Cargo.toml"), "[workspace]\nmembers = []\n").unwrap();
+        let below = parent.path().join("below");
+        fs::create_dir(&below).unwrap();
+        let fault = write(&below, &Name::parse("mine").unwrap(), &[file("a")]).unwrap_err();
+        assert!(fault.contains("go to a directory outside"), "{fault}");
+        assert!(names(&below).is_empty());
     }
 
     #[test]
