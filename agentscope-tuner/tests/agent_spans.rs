@@ -77,12 +77,14 @@ async fn a_reply_and_its_tool_calls_are_spans_without_content() {
                  gen_ai.request.model=\"scripted\"";
     let tool = |id: &str| {
         format!(
-            "span execute_tool\ngen_ai.operation.name=\"execute_tool\"\ngen_ai.tool.name=\"add\"\n\
+            "span execute_tool\notel.name=\"execute_tool add\"\ngen_ai.operation.name=\"execute_tool\"\ngen_ai.tool.name=\"add\"\n\
              gen_ai.tool.call.id=\"{id}\"\ngen_ai.tool.type=\"function\""
         )
     };
     let (first, second) = (tool("c0"), tool("c1"));
-    let wanted =
-        format!("{agent}\n{first}\n{second}\nerror.type=\"tool_error\"\n{agent}\nerror.type=Model(Request)");
+    let error = "otel.status_code=\"ERROR\"";
+    let wanted = format!(
+        "{agent}\n{first}\n{second}\nerror.type=\"tool_error\"\n{error}\n{agent}\nerror.type=Model(Request)\n{error}"
+    );
     assert_eq!(seen, wanted);
 }

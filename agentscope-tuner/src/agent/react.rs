@@ -194,8 +194,9 @@ impl ReActAgent {
         let id = self.model.id();
         tracing::info_span!(
             "invoke_agent",
+            "otel.status_code" = field::Empty,
             "gen_ai.operation.name" = "invoke_agent",
-            "gen_ai.provider.name" = id.provider,
+            "gen_ai.provider.name" = id.convention(),
             "gen_ai.request.model" = id.name,
             "error.type" = field::Empty,
         )
@@ -210,6 +211,7 @@ fn sound(toolkit: &Result<Toolkit>) -> Result<&Toolkit> {
 fn failing<T>(span: &Span, result: Result<T>) -> Result<T> {
     result.inspect_err(|error| {
         span.record("error.type", field::debug(error.kind()));
+        span.record("otel.status_code", "ERROR");
     })
 }
 

@@ -16,6 +16,7 @@ mod rollout;
 mod run;
 mod serve;
 mod show;
+mod telemetry;
 #[cfg(feature = "embedded")]
 mod trajectory;
 mod tune;
@@ -26,6 +27,7 @@ use std::{ffi::OsString, process::ExitCode};
 use args::{Cli, Common, SelectOptions, Verb};
 use clap::{CommandFactory as _, FromArgMatches as _};
 use command::Command;
+use telemetry::Telemetry;
 
 use crate::{
     config::Config,
@@ -59,18 +61,17 @@ pub fn main(program: Program) -> ExitCode {
         }
     };
     let (verb, common) = cli.split();
-    show::install_log(common.verbose);
+    let telemetry = Telemetry::install(common.verbose, program.name);
     let done = match verb {
         Verb::Describe(options) => describe::describe(command(program), options.own.what),
         verb => dispatch(verb, &common),
     };
-    match done {
-        Ok(code) => code,
-        Err(error) => {
-            show::error(&error);
-            ExitCode::from(exit_code(error.kind()))
-        }
-    }
+    let code = done.unwrap_or_else(|error| {
+        show::error(&error);
+        ExitCode::from(exit_code(error.kind()))
+    });
+    telemetry.close();
+    code
 }
 
 fn parse(program: Program, args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {

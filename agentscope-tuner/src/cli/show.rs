@@ -4,7 +4,6 @@ use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
-use tracing_subscriber::EnvFilter;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -40,17 +39,4 @@ pub(super) fn json(value: &impl Serialize) -> Result<()> {
     })?;
     line(&text);
     Ok(())
-}
-
-/// Log events go to standard error: warnings, or what `RUST_LOG` or `-v` asks for.
-pub(super) fn install_log(verbose: u8) {
-    let level = match verbose {
-        0 => "warn",
-        1 => "agentscope_tuner=info",
-        _ => "agentscope_tuner=debug",
-    };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).finish();
-    // Only the first subscriber of a process counts; in a test another may be there.
-    _ = tracing::subscriber::set_global_default(subscriber);
 }

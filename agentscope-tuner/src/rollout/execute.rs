@@ -83,7 +83,7 @@ impl Stage {
             workflow = self.workflow.meta.name,
             candidate = job.candidate.name,
             task = job.task.id,
-            attempt = job.attempt,
+            attempt = i64::from(job.attempt),
         );
         let ids = [job.task.id.as_bytes(), &job.attempt.to_le_bytes()];
         let seed = seed::draw(self.seed, "rollout", ids);

@@ -26,6 +26,8 @@ impl Toolkit {
     pub async fn call(&self, call: &ToolUse) -> ToolResult {
         let span = tracing::info_span!(
             "execute_tool",
+            "otel.name" = format!("execute_tool {}", call.name),
+            "otel.status_code" = field::Empty,
             "gen_ai.operation.name" = "execute_tool",
             "gen_ai.tool.name" = call.name,
             "gen_ai.tool.call.id" = call.id,
@@ -38,6 +40,7 @@ impl Toolkit {
             }
             Err(error) => {
                 span.record("error.type", "tool_error");
+                span.record("otel.status_code", "ERROR");
                 ToolResult::error(call, error.chain())
             }
         }
