@@ -22,6 +22,14 @@ fn workplace() -> tempfile::TempDir {
     place
 }
 
+/// What the README says that the command which begins so answers; and the command.
+fn documented(beginning: &str) -> (&'static str, &'static str) {
+    let mut lines = include_str!("../README.md").lines();
+    let command =
+        lines.by_ref().find_map(|line| line.strip_prefix("$ ").filter(|it| it.starts_with(beginning)));
+    (command.unwrap(), lines.next().unwrap())
+}
+
 #[tokio::test]
 async fn the_service_answers_with_the_model_that_was_chosen() {
     let place = workplace();
@@ -29,13 +37,16 @@ async fn the_service_answers_with_the_model_that_was_chosen() {
     assert!(!early.status.success() && String::from_utf8_lossy(&early.stderr).contains("there are none"));
 
     let tuned = library_use(place.path(), "tune").output().unwrap();
-    let said = String::from_utf8_lossy(&tuned.stdout);
-    assert!(said.contains("large is best"), "{said}{}", String::from_utf8_lossy(&tuned.stderr));
+    let (_, said) = documented("cargo run -p library-use -- tune");
+    assert_eq!(String::from_utf8_lossy(&tuned.stdout).trim_end(), said);
 
     let service = Listening::start(&mut library_use(place.path(), "serve"));
+    let (curl, said) = documented("curl");
+    let answer =
+        Command::new("sh").arg("-c").arg(curl.replace("ADDRESS", &service.address)).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&answer.stdout), said, "{}", String::from_utf8_lossy(&answer.stderr));
+
     let client = reqwest::Client::new();
-    let post = |task| client.post(format!("http://{}/solve", service.address)).json(&task).send();
-    let answer = post(json!({ "question": "20 + 22" })).await.unwrap();
-    assert_eq!(answer.text().await.unwrap(), "42");
-    assert!(post(json!({ "sum": 7 })).await.unwrap().status().is_client_error());
+    let wrong = client.post(format!("http://{}/solve", service.address)).json(&json!({ "sum": 7 }));
+    assert!(wrong.send().await.unwrap().status().is_client_error());
 }
