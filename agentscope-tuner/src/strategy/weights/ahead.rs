@@ -12,7 +12,7 @@ use super::{
     state::{Draft, State},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     strategy::Inputs,
 };
 
@@ -48,10 +48,14 @@ impl Ahead {
         Ok(None)
     }
 
-    /// Takes what the next step learns from; none before [`fill`](Self::fill).
-    pub(super) fn take(&mut self, state: &mut State) -> Option<Sampled> {
+    /// Takes what the next step learns from.
+    ///
+    /// # Errors
+    /// There is nothing: it was not [filled](Self::fill).
+    pub(super) fn take(&mut self, state: &mut State) -> Result<Sampled> {
         state.ahead.pop_front();
-        self.0.pop_front()
+        let nothing = || Error::new(ErrorKind::Other, "a step has nothing to learn from: this is a bug");
+        self.0.pop_front().ok_or_else(nothing)
     }
 
     /// Samples for a later step while the batch that was [taken](Self::take) is learnt from, if there is one to come and it

@@ -209,9 +209,7 @@ impl<'a> Course<'a> {
         if let Some(stopped) = self.ahead.fill(settings, &self.inputs, &mut self.state).await? {
             return Ok(Ended::Stopped(stopped));
         }
-        let Some(sampled) = self.ahead.take(&mut self.state) else {
-            return Err(Error::new(ErrorKind::Other, "a step has nothing to learn from: this is a bug"));
-        };
+        let sampled = self.ahead.take(&mut self.state)?;
         let next = self.ahead.next(settings, &self.inputs, &self.state);
         let (learnt, next) = tokio::join!(self.learn(&sampled), next);
         let (learnt, train) = learnt?;
