@@ -21,7 +21,8 @@ pub struct Outcome {
     /// Candidates that no other one beats in reward, cost and latency together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub front: Vec<String>,
-    /// The winner's reward on rows that did not choose it.
+    /// The winner's reward on rows that did not choose it. Where a race needed all rows, that of choosing so: each row is
+    /// scored by what the rows outside its fold choose, which need not be the winner everywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Estimate>,
     /// Share of intervals that cover the truth, and of runs without a wrong verdict.

@@ -34,14 +34,15 @@ pub fn spare(race: &Race, units: &[usize], held: usize) -> Range<usize> {
 }
 
 /// For each of `rows` the candidate that the rows outside its fold choose, from those who were in the race until its last
-/// `late` rows; where they choose the `leader`, the `winner` stands for it.
+/// `late` rows; where they choose the `leader`, the `winner` stands for it. `None` where no row lies outside: all are of one
+/// cluster.
 pub fn cross_fit(
     race: &Race,
     rows: &[Row],
     units: &[usize],
     late: usize,
     (leader, winner): (usize, usize),
-) -> Vec<usize> {
+) -> Vec<Option<usize>> {
     let played = |one: usize| race.departure(one).map_or(rows.len(), |left| left.rows);
     let candidates = rows.first().map_or(0, Vec::len);
     let finalists: Vec<usize> = (0..candidates).filter(|one| played(*one) + late > rows.len()).collect();
@@ -52,10 +53,11 @@ pub fn cross_fit(
         let outside = rows[..common].iter().zip(&folds).filter(|(_, own)| **own != fold);
         let outside: Vec<Row> = outside.map(|(row, _)| row.clone()).collect();
         let means = finalists.iter().map(|one| (*one, mean_of(&outside, *one)));
-        let best = means.max_by(|one, other| one.1.total_cmp(&other.1).then(other.0.cmp(&one.0)));
-        best.map(|(one, _)| one).filter(|one| *one != leader).unwrap_or(winner)
+        let scored = means.filter(|(_, mean)| mean.is_finite());
+        let best = scored.max_by(|one, other| one.1.total_cmp(&other.1).then(other.0.cmp(&one.0)));
+        best.map(|(one, _)| if one == leader { winner } else { one })
     };
-    let choices: Vec<usize> = (0..FOLDS).map(choice).collect();
+    let choices: Vec<Option<usize>> = (0..FOLDS).map(choice).collect();
     folds.into_iter().map(|fold| choices[fold]).collect()
 }
 
@@ -83,13 +85,11 @@ pub(super) fn again(
     records: &[Arc<Record>],
 ) -> Vec<Job> {
     let winner = &plan.candidates[winner];
-    let known = |job: &Job| {
-        let same = |record: &&Arc<Record>| record.task_id == job.task.id && record.attempt == job.attempt;
-        records.iter().filter(|record| record.candidate == winner.name).any(|record| same(&record))
-    };
+    let own = records.iter().filter(|record| record.candidate == winner.name);
+    let known: HashSet<(&str, u32)> = own.map(|record| (&*record.task_id, record.attempt)).collect();
     let rows = &plan.rows[spare(&track.race, &plan.units, plan.held)];
     let mut jobs = Job::grid(std::slice::from_ref(winner), rows, plan.repeats);
-    jobs.retain(|job| !known(job));
+    jobs.retain(|job| !known.contains(&(&*job.task.id, job.attempt)));
     jobs
 }
 
@@ -116,12 +116,17 @@ pub(super) fn confirming(
 }
 
 /// The records of the choices of [`cross_fit`], under the name of the winner.
-fn cross_fitted(plan: &Plan, choices: &[usize], winner: usize, records: &[Arc<Record>]) -> Vec<Arc<Record>> {
+fn cross_fitted(
+    plan: &Plan,
+    choices: &[Option<usize>],
+    winner: usize,
+    records: &[Arc<Record>],
+) -> Vec<Arc<Record>> {
     let chosen: HashMap<&str, &str> = plan
         .rows
         .iter()
         .zip(choices)
-        .map(|(row, choice)| (row.id.as_str(), plan.candidates[*choice].name.as_str()))
+        .filter_map(|(row, choice)| Some((row.id.as_str(), plan.candidates[(*choice)?].name.as_str())))
         .collect();
     let own = records.iter().filter(|record| chosen.get(&*record.task_id) == Some(&&*record.candidate));
     let name = &plan.candidates[winner].name;
@@ -167,10 +172,12 @@ mod tests {
         let race = raced(&rows, &[1; 20]);
         assert_eq!(race.active(), [0, 1]);
         let choices = cross_fit(&race, &rows, &[1; 20], 2, (0, 0));
-        assert!(choices.iter().enumerate().all(|(row, choice)| *choice == usize::from(row % 10 == 0)));
+        assert!(choices.iter().enumerate().all(|(row, choice)| *choice == Some(usize::from(row % 10 == 0))));
         // A cheaper winner stands where the leader does.
         let choices = cross_fit(&race, &rows, &[1; 20], 2, (0, 7));
-        assert_eq!((choices[0], choices[1]), (1, 7));
+        assert_eq!((choices[0], choices[1]), (Some(1), Some(7)));
+        // Rows of one cluster leave nothing to choose by.
+        assert_eq!(cross_fit(&race, &rows, &[20], 2, (0, 0)), [None; 20]);
     }
 
     #[test]
@@ -189,7 +196,7 @@ mod tests {
             let leader = super::super::leader(&race, &rows).unwrap();
             let choices = cross_fit(&race, &rows, &[1; 50], 5, (leader, leader));
             best += mean_of(&rows, leader);
-            fitted += rows.iter().zip(&choices).filter_map(|(row, one)| row[*one]).sum::<f64>() / 50.0;
+            fitted += rows.iter().zip(&choices).filter_map(|(row, one)| row[(*one)?]).sum::<f64>() / 50.0;
         }
         let (best, fitted) = (best / f64::from(worlds), fitted / f64::from(worlds));
         assert!(best > 0.58 && (fitted - 0.5).abs() < 0.02, "{best} {fitted}");
