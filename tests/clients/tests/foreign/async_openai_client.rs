@@ -1,9 +1,11 @@
 //! `async-openai`, as published.
 
 use agentscope_tuner::{
+    judge::Judge,
     message::{Msg, ToolResult},
     model::{ChatRequest, ToolSpec},
     prelude::*,
+    workflow::Workflow,
 };
 use async_openai::{
     Client,
@@ -18,7 +20,7 @@ use async_openai::{
 use futures_util::{StreamExt as _, future::try_join_all};
 use serde_json::Value;
 
-use crate::world::{Sum, add_schema, calls, evaluate, records};
+use crate::world::{Sum, add_schema, calls, evaluate, exact, records};
 
 pub(crate) const SYSTEM: &str = "Use the tool.";
 
@@ -81,18 +83,27 @@ pub(crate) async fn native(task: Sum, model: Model) -> Result<String> {
     Ok(model.chat(&request).await?.message.text())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_conversation_with_tools_is_kept_as_through_the_model() {
+/// Runs `W`, and expects what [`native`] leaves in the store.
+pub(crate) async fn is_kept_as_native<W>()
+where
+    W: Workflow<Task = Sum, Response = String>,
+    exact: Judge<Task = Sum, Response = String>,
+{
     let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let through_client = evaluate::<foreign>(one.path()).await;
+    let outcome = evaluate::<W>(one.path()).await;
     evaluate::<native>(other.path()).await;
-    assert_eq!(through_client.candidates[0].reward.unwrap().mean, 0.75);
+    assert_eq!(outcome.candidates[0].reward.unwrap().mean, 0.75);
     // Requests, answers and their keys in the cache.
     assert_eq!(calls(one.path()), calls(other.path()));
     assert_eq!(calls(one.path()).len(), 8);
     for (foreign, native) in records(one.path()).iter().zip(records(other.path())) {
         assert_eq!((&foreign.spent, foreign.calls.len()), (&native.spent, 2));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_with_tools_is_kept_as_through_the_model() {
+    is_kept_as_native::<foreign>().await;
 }
 
 /// Streams, several at once.

@@ -2,11 +2,13 @@
 
 use agentscope_tuner::{
     candidate::{SlotPath, SlotValue},
+    judge::Judge,
     message::{Msg, Role},
     model::{ChatRequest, scripted::Scripted},
     prelude::*,
     strategy::PromptTuning,
     tuner::Tuner,
+    workflow::Workflow,
 };
 use async_openai::{
     Client,
@@ -52,11 +54,15 @@ pub(crate) fn rows(first: u64) -> Dataset {
     Dataset::from_rows((first..first + 40).map(row))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_phrase_that_helps_is_found() {
+/// Tunes the slot `system` of `W`, and expects the phrase that helps in it.
+pub(crate) async fn finds_the_phrase<W>()
+where
+    W: Workflow<Task = Sum, Response = String>,
+    exact: Judge<Task = Sum, Response = String>,
+{
     let runs = tempfile::tempdir().unwrap();
     let tuning = PromptTuning { phrases: vec![PHRASE.to_owned()], ..PromptTuning::default() };
-    let outcome = Tuner::new::<prompted, exact>()
+    let outcome = Tuner::new::<W, exact>()
         .train(rows(10))
         .dataset(rows(60))
         .model("model", forgetful())
@@ -64,9 +70,14 @@ async fn the_phrase_that_helps_is_found() {
         .run(tuning)
         .await
         .unwrap();
-    let system = SlotPath::new("prompted", "system");
+    let system = SlotPath::new(W::ENTRY.meta.name, "system");
     let Some(SlotValue::Prompt(text)) = outcome.chosen().and_then(|chosen| chosen.slots.get(&system)) else {
         panic!("{}", outcome.headline)
     };
     assert!(text.contains(PHRASE), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_phrase_that_helps_is_found() {
+    finds_the_phrase::<prompted>().await;
 }

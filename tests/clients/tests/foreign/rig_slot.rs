@@ -3,13 +3,7 @@
 use std::convert::Infallible;
 
 use agentscope_tuner::{
-    candidate::{SlotPath, SlotValue},
-    error::ModelFailure,
-    message::Msg,
-    model::ChatRequest,
-    prelude::*,
-    rollout::Status,
-    strategy::{Evaluation, PromptTuning},
+    error::ModelFailure, message::Msg, model::ChatRequest, prelude::*, rollout::Status, strategy::Evaluation,
     tuner::Tuner,
 };
 use rig_agent::AgentBuilder;
@@ -20,11 +14,11 @@ use rig_core::{
 use serde_json::Value;
 
 use crate::{
-    async_openai_client::{SYSTEM, native},
-    prompt::{PHRASE, forgetful, rows},
+    async_openai_client::{SYSTEM, is_kept_as_native},
+    prompt::finds_the_phrase,
     rig_model::Failing,
     weights,
-    world::{self, Sum, add_schema, calls, evaluate, exact, records},
+    world::{self, Sum, add_schema, calls, exact, records},
 };
 
 /// The tool of rig's agents.
@@ -64,16 +58,7 @@ async fn rig_with_tool(task: Sum, model: Model) -> Result<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_of_rig_with_a_tool_asks_what_the_model_would_be_asked() {
-    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let through_rig = evaluate::<rig_with_tool>(one.path()).await;
-    evaluate::<native>(other.path()).await;
-    assert_eq!(through_rig.candidates[0].reward.unwrap().mean, 0.75);
-    // Requests, answers and their keys in the cache.
-    assert_eq!(calls(one.path()), calls(other.path()));
-    assert_eq!(calls(one.path()).len(), 8);
-    for (rig, native) in records(one.path()).iter().zip(records(other.path())) {
-        assert_eq!((&rig.spent, rig.calls.len()), (&native.spent, 2));
-    }
+    is_kept_as_native::<rig_with_tool>().await;
 }
 
 /// An agent of rig with a prompt to be tuned.
@@ -85,21 +70,7 @@ async fn rig_prompted(task: Sum, model: Model, #[prompt("Add.")] system: Prompt)
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_preamble_of_an_agent_of_rig_is_tuned() {
-    let runs = tempfile::tempdir().unwrap();
-    let tuning = PromptTuning { phrases: vec![PHRASE.to_owned()], ..PromptTuning::default() };
-    let outcome = Tuner::new::<rig_prompted, exact>()
-        .train(rows(10))
-        .dataset(rows(60))
-        .model("model", forgetful())
-        .runs(runs.path())
-        .run(tuning)
-        .await
-        .unwrap();
-    let system = SlotPath::new("rig_prompted", "system");
-    let Some(SlotValue::Prompt(text)) = outcome.chosen().and_then(|chosen| chosen.slots.get(&system)) else {
-        panic!("{}", outcome.headline)
-    };
-    assert!(text.contains(PHRASE), "{text}");
+    finds_the_phrase::<rig_prompted>().await;
 }
 
 /// Two turns without rig, as long as something is said: rig leaves empty turns out of its history.
