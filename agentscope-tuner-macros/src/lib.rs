@@ -12,6 +12,7 @@ mod expand;
 mod judge;
 mod options;
 mod parse;
+mod place;
 #[cfg(test)]
 mod tests;
 mod tool;

@@ -9,6 +9,7 @@ use self::types::Found;
 use crate::{
     component::{Component, Kind},
     errors::Errors,
+    place,
 };
 
 /// Checks all rules that the tokens show; the compiler checks the others on the code that is written.
@@ -71,14 +72,15 @@ fn is_plain(component: &Component, errors: &mut Errors) {
 }
 
 fn is_free(component: &Component, errors: &mut Errors) {
+    let rule = format!("a {} is a free function: move it out of the `impl` block", component.kind.name());
     if let Some(receiver) = &component.receiver {
-        let name = component.kind.name();
         let remedy = match component.kind {
             Kind::Tool => "or implement `Tool` for the type, which may hold state",
             _ => "and take what `self` holds from the task or from a slot",
         };
-        let rule = format!("a {name} is a free function: move it out of the `impl` block");
         errors.at(receiver, format!("{rule}, {remedy}"));
+    } else if place::is_associated(component.ident()) {
+        errors.at(component.ident(), rule);
     }
 }
 
