@@ -17,33 +17,46 @@ use support::{Shape, median, peer, wanted};
 use tokio::runtime::{Builder, Runtime};
 
 const ROUNDS: usize = 5;
-const PROMPT: usize = 8;
 
-/// Tokens of each sequence, by shape, for one and for 64 sequences.
-const TOKENS: [[usize; 2]; 4] = [[2000, 400], [1000, 200], [200, 60], [40, 12]];
+/// Of one token, so that every row of every step is one that a token is sampled from.
+const PROMPT: usize = 1;
+
+/// How a round loads the engine: so many sequences at once, each of so many tokens, and that so many times, since the
+/// small shapes take milliseconds.
+#[derive(Clone, Copy)]
+struct Load {
+    sequences: usize,
+    tokens: usize,
+    batches: usize,
+}
+
+/// Tokens of each sequence and batches of a round, by shape, for one and for 64 sequences.
+const LOADS: [[[usize; 2]; 2]; 4] =
+    [[[2000, 1], [32, 20]], [[1000, 1], [32, 10]], [[200, 1], [32, 2]], [[40, 1], [32, 1]]];
 
 fn main() {
     let runtime = Builder::new_current_thread().build().expect("a runtime needs nothing");
     println!("parameters | sequences | ours | PyTorch | ours / PyTorch");
     for (index, shape) in wanted() {
-        for (sequences, tokens) in [1, 64].into_iter().zip(TOKENS[index]) {
-            compare(&runtime, &shape, sequences, tokens);
+        for (sequences, [tokens, batches]) in [1, 64].into_iter().zip(LOADS[index]) {
+            compare(&runtime, &shape, Load { sequences, tokens, batches });
         }
     }
 }
 
-fn compare(runtime: &Runtime, shape: &Shape, sequences: usize, tokens: usize) {
+fn compare(runtime: &Runtime, shape: &Shape, load: Load) {
+    let Load { sequences, tokens, batches } = load;
     let config = shape.config(PROMPT + tokens);
     let params = Params::new(&Cpu::default(), &config, shape.checkpoint()).expect("names and shapes fit");
     let settings = EngineSettings { threads: Some(2), ..EngineSettings::default() };
     let engine = Engine::new(&config, &params, &settings).expect("valid settings");
     let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
-    run(runtime, &engine, shape, (sequences, 2), 0);
-    for round in 1..=ROUNDS {
-        ours.push(run(runtime, &engine, shape, (sequences, tokens), round * sequences));
-        let arguments = [shape.arguments(), vec![sequences, PROMPT, tokens]].concat();
+    run(runtime, &engine, shape, Load { tokens: 3, ..load });
+    for round in 0..ROUNDS {
+        ours.push(run(runtime, &engine, shape, load));
+        let arguments = [shape.arguments(), vec![sequences, PROMPT, tokens, batches]].concat();
         if let Some(rates) = peer("pytorch_decode.py", &arguments) {
-            ratios.push(ours[round - 1] / rates[0]);
+            ratios.push(ours[round] / rates[0]);
             theirs.push(rates[0]);
         }
     }
@@ -54,29 +67,26 @@ fn compare(runtime: &Runtime, shape: &Shape, sequences: usize, tokens: usize) {
     }
 }
 
-/// Tokens a second. Prompts differ, so that none is found in the cache.
-fn run(
-    runtime: &Runtime,
-    engine: &Engine,
-    shape: &Shape,
-    (sequences, tokens): (usize, usize),
-    salt: usize,
-) -> f64 {
+/// Tokens a second.
+fn run(runtime: &Runtime, engine: &Engine, shape: &Shape, load: Load) -> f64 {
     let start = Instant::now();
+    for _ in 0..load.batches {
+        runtime.block_on(batch(engine, shape, load));
+    }
+    (load.sequences * load.tokens * load.batches) as f64 / start.elapsed().as_secs_f64()
+}
+
+async fn batch(engine: &Engine, shape: &Shape, load: Load) {
     let request = |sequence: usize| {
-        let token = |i: usize| (sequence / shape.vocabulary.pow(i as u32 % 3) + i) % shape.vocabulary;
-        let prompt = (0..PROMPT).map(|i| token(i) as u32).collect();
+        let prompt = vec![(sequence % shape.vocabulary) as u32; PROMPT];
         let sampling = Sampling { seed: sequence as u64, ..Sampling::default() };
-        Request { sampling, ..Request::new(prompt, tokens) }
+        Request { sampling, ..Request::new(prompt, load.tokens) }
     };
-    let tickets: Vec<_> = (salt..salt + sequences)
+    let tickets: Vec<_> = (0..load.sequences)
         .map(|sequence| engine.submit(request(sequence)).expect("a valid request"))
         .collect();
-    runtime.block_on(async {
-        for ticket in tickets {
-            let completion = ticket.completion().await.expect("a healthy engine");
-            assert_eq!(completion.tokens.len(), tokens);
-        }
-    });
-    (sequences * tokens) as f64 / start.elapsed().as_secs_f64()
+    for ticket in tickets {
+        let completion = ticket.completion().await.expect("a healthy engine");
+        assert_eq!(completion.tokens.len(), load.tokens);
+    }
 }

@@ -1,7 +1,7 @@
 """Cached decoding of a Llama in PyTorch: the peer of `benches/decode.rs`.
 
     pip install torch transformers
-    python pytorch_decode.py LAYERS WIDTH HEADS KV_HEADS INNER VOCABULARY TIED SEQUENCES PROMPT TOKENS
+    python pytorch_decode.py LAYERS WIDTH HEADS KV_HEADS INNER VOCABULARY TIED SEQUENCES PROMPT TOKENS BATCHES
 
 Prints tokens a second, sampling from the whole distribution.
 """
@@ -23,7 +23,7 @@ def decode(model, ids, tokens):
 
 
 def main() -> None:
-    layers, width, heads, kv_heads, inner, vocabulary, tied, sequences, prompt, tokens = map(int, sys.argv[1:])
+    layers, width, heads, kv_heads, inner, vocabulary, tied, sequences, prompt, tokens, batches = map(int, sys.argv[1:])
     torch.set_num_threads(2)
     torch.manual_seed(0)
     config = LlamaConfig(
@@ -40,8 +40,9 @@ def main() -> None:
     ids = torch.randint(vocabulary, (sequences, prompt))
     decode(model, ids, 3)
     start = time.perf_counter()
-    decode(model, ids, tokens)
-    print(f"{sequences * tokens / (time.perf_counter() - start):.1f}")
+    for _ in range(batches):
+        decode(model, ids, tokens)
+    print(f"{sequences * tokens * batches / (time.perf_counter() - start):.1f}")
 
 
 main()

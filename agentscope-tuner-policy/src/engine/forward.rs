@@ -137,24 +137,37 @@ impl Step<'_> {
         let attended = &mut attended[..count * queries];
         rows::rms_norm(hidden, &layer.attention_norm, config.rms_norm_eps, normed);
         self.multiply(&layer.qkv, normed, qkv, false);
-        for (row, qkv) in self.batch.rows.iter().zip(qkv.chunks_exact_mut(queries + 2 * keys)) {
-            let (query, rest) = qkv.split_at_mut(queries);
-            let (key, value) = rest.split_at_mut(keys);
-            self.place(query, layer.query_norm.as_deref(), row.position);
-            self.place(key, layer.key_norm.as_deref(), row.position);
-            self.cache.write(index, &self.batch.tables[row.table..], row.position, key, value);
-        }
+        self.place(index, layer, qkv);
         self.attend(index, qkv, attended, scores);
         self.multiply(&layer.output, attended, hidden, true);
     }
 
-    /// Normalises the heads, where the model does so, and rotates them to their position.
-    fn place(&self, heads: &mut [f32], norm: Option<&[f32]>, position: usize) {
-        if let Some(scale) = norm {
-            rows::rms_norm_in_place(heads, scale, self.config.rms_norm_eps);
-        }
-        let (cos, sin) = self.angles.at(position);
-        rows::rotate(heads, cos, sin);
+    /// Normalises the heads, where the model does so, rotates them to their position, and notes keys and values.
+    #[expect(unsafe_code, reason = "threads write disjoint rows and positions")]
+    fn place(&mut self, index: usize, layer: &LayerWeights, qkv: &mut [f32]) {
+        /// What a number costs that is turned and stored away from its neighbours, in multiplications.
+        const COST: usize = 16;
+        let (config, angles, batch) = (self.config, self.angles, self.batch);
+        let (queries, keys) = (config.query_width(), config.kv_width());
+        let (cost, width) = (COST * qkv.len(), queries + 2 * keys);
+        let (qkv, cache) = (Columns::new(qkv, width), self.cache.writer());
+        self.threads.split(batch.rows.len(), cost, |rows| {
+            for (number, row) in rows.clone().zip(&batch.rows[rows]) {
+                // SAFETY: `split` hands each row to one thread.
+                let qkv = unsafe { qkv.slice(number, 0, width) };
+                let (query, rest) = qkv.split_at_mut(queries);
+                let (key, value) = rest.split_at_mut(keys);
+                for (heads, norm) in [(query, &layer.query_norm), (&mut *key, &layer.key_norm)] {
+                    if let Some(scale) = norm {
+                        rows::rms_norm_in_place(heads, scale, config.rms_norm_eps);
+                    }
+                    let (cos, sin) = angles.at(row.position);
+                    rows::rotate(heads, cos, sin);
+                }
+                // SAFETY: each row has a position of its own, in a block that its sequence shares with no other one yet.
+                unsafe { cache.write(index, &batch.tables[row.table..], row.position, key, value) };
+            }
+        });
     }
 
     /// Each row and key head on its own: there are at least as many as threads, even for a single long sequence.
@@ -193,8 +206,23 @@ impl Step<'_> {
         let gate_up = &mut gate_up[..2 * inner.len()];
         rows::rms_norm(hidden, &layer.feed_forward_norm, config.rms_norm_eps, normed);
         self.multiply(&layer.gate_up, normed, gate_up, false);
-        rows::swiglu(gate_up, inner, config.intermediate_size);
+        self.activate(gate_up, inner);
         self.multiply(&layer.down, inner, hidden, true);
+    }
+
+    #[expect(unsafe_code, reason = "threads write disjoint rows")]
+    fn activate(&self, gate_up: &[f32], inner: &mut [f32]) {
+        /// What an exponential costs, in multiplications.
+        const COST: usize = 20;
+        let (width, cost) = (self.config.intermediate_size, COST * inner.len());
+        let inner = Columns::new(inner, width);
+        self.threads.split(self.batch.rows.len(), cost, |rows| {
+            for row in rows {
+                // SAFETY: `split` hands each row to one thread.
+                let inner = unsafe { inner.slice(row, 0, width) };
+                rows::swiglu(&gate_up[2 * row * width..][..2 * width], inner, width);
+            }
+        });
     }
 
     fn logits<'s>(&self, weights: &Weights, scratch: &'s mut Scratch) -> &'s mut [f32] {
