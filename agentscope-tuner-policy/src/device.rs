@@ -17,6 +17,14 @@ pub trait Device: Storage<f32> {
     /// When the device has no memory left.
     fn upload(&self, values: &[f32]) -> Result<Buffer<Self>>;
 
+    /// [`upload`](Self::upload) of numbers that nobody else needs: on the CPU they only change hands.
+    ///
+    /// # Errors
+    /// As [`upload`](Self::upload).
+    fn adopt(&self, values: Vec<f32>) -> Result<Buffer<Self>> {
+        self.upload(&values)
+    }
+
     /// Copies a buffer to the host.
     ///
     /// # Errors
@@ -28,6 +36,12 @@ impl Device for Cpu {
     fn upload(&self, values: &[f32]) -> Result<Buffer<Self>> {
         let mut buffer = Storage::<f32>::try_alloc_len(self, values.len()).map_err(Error::from)?;
         buffer.copy_from_slice(values);
+        Ok(buffer)
+    }
+
+    fn adopt(&self, values: Vec<f32>) -> Result<Buffer<Self>> {
+        let mut buffer = Storage::<f32>::try_alloc_len(self, 0).map_err(Error::from)?;
+        *buffer = values;
         Ok(buffer)
     }
 

@@ -247,11 +247,17 @@ impl<D: Device + ZerosTensor<f32>> Builder<'_, D> {
     }
 
     fn stack(&mut self, pieces: Vec<Piece>, rows: usize, columns: usize) -> Result<Param<D>> {
-        let mut values = Vec::with_capacity(rows * columns);
-        for piece in &pieces {
-            values.extend((self.source)(piece)?);
-        }
-        let value = self.device.upload(&values)?;
+        let values = match &pieces[..] {
+            [whole] => (self.source)(whole)?,
+            _ => {
+                let mut values = Vec::with_capacity(rows * columns);
+                for piece in &pieces {
+                    values.extend((self.source)(piece)?);
+                }
+                values
+            }
+        };
+        let value = self.device.adopt(values)?;
         Ok(Param { pieces, var: Var::new(self.device, value, rows, columns), trainable: true })
     }
 }

@@ -8,10 +8,12 @@
 //! Losses divide by the size of the whole batch, so how it was cut makes no difference beyond rounding.
 
 mod learn;
+mod learner;
 #[cfg(test)]
 mod tests;
 
 pub use learn::{Example, PolicyReport, PolicyUpdate, Preference, PreferenceReport, SupervisedReport};
+pub use learner::{Learner, Processor};
 
 use std::path::Path;
 

@@ -89,6 +89,8 @@ table! {
     token_budget: usize,
     /// Whether activations are computed again instead of kept.
     recompute: bool,
+    /// Where the training computes: `cpu` (default) or `cuda`, the first NVIDIA GPU, in programs built with that feature.
+    device: String,
     /// Steps between measurements on held-out rows; 10 when unset.
     eval_interval: u64,
     /// How often each held-out row is run; 1 when unset.

@@ -15,8 +15,7 @@ use std::{
 
 use policy::{
     checkpoint::{Checkpoint, SaveOptions},
-    device::Cpu,
-    trainer::Trainer,
+    trainer::Learner as Training,
 };
 
 use super::{WeightsTuning, learner::Learner, policy, state::State};
@@ -140,12 +139,12 @@ async fn write_weights(settings: &WeightsTuning, learner: &Learner, target: &Pat
     let name = fs::canonicalize(&base).unwrap_or_else(|_| base.clone()).to_string_lossy().into_owned();
     let weights = learner.weights().await?;
     fs::create_dir_all(target.join(TRAINER)).map_err(|error| io("make", &target, error))?;
-    let write = move |trainer: &mut Trainer<Cpu>| {
+    let write = move |trainer: &mut dyn Training| {
         Checkpoint::open(&base)?.save(&target, &weights.to_tensors()?, &SaveOptions::default())?;
-        if let (Some(config), Some(adapters)) = (&lora, trainer.lora()) {
-            config.save(adapters, target.join(ADAPTER), Some(&name))?;
+        if let Some(config) = &lora {
+            trainer.save_adapters(config, &target.join(ADAPTER), &name)?;
         }
-        trainer.optimizer().save(target.join(OPTIMIZER))
+        trainer.save_optimizer(&target.join(OPTIMIZER))
     };
     learner.ask("save a checkpoint (the last one is intact: mend the cause, such as a full disk, and continue with `resume`)", write).await
 }

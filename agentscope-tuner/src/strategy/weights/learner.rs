@@ -8,18 +8,19 @@ use std::{
 
 use policy::{
     Params, PolicyConfig,
-    adapter::{LoraConfig, merge},
+    adapter::LoraConfig,
     checkpoint::Checkpoint,
     device::Cpu,
+    optimizer::UpdateKernels,
     tape::ForwardSettings,
-    trainer::{Trainer, TrainerSettings},
+    trainer::{Learner as Training, Processor, Trainer, TrainerSettings},
 };
 use tokio::sync::oneshot;
 
 use super::{WeightsTuning, failed, policy};
 use crate::error::{Error, ErrorKind, Result};
 
-type Task = Box<dyn FnOnce(&mut Trainer<Cpu>) + Send>;
+type Task = Box<dyn FnOnce(&mut dyn Training) + Send>;
 
 /// A handle on the trainer. Dropping it ends its thread.
 #[derive(Debug)]
@@ -30,8 +31,15 @@ pub(super) struct Learner {
 /// Where a trainer begins.
 #[derive(Clone, Debug)]
 pub(super) struct Start {
-    config: PolicyConfig,
     base: Params<Cpu>,
+    processor: Processor,
+    plan: Plan,
+}
+
+/// What a trainer is told on any device.
+#[derive(Clone, Debug)]
+struct Plan {
+    config: PolicyConfig,
     lora: Option<LoraConfig>,
     settings: TrainerSettings,
     needs_reference: bool,
@@ -56,7 +64,8 @@ impl Start {
         };
         let lora = settings.lora.clone();
         let needs_reference = settings.needs_reference();
-        Ok(Self { config, base, lora, settings: trainer, needs_reference, seed })
+        let plan = Plan { config, lora, settings: trainer, needs_reference, seed };
+        Ok(Self { base, processor: settings.processor, plan })
     }
 
     /// The weights that training begins with.
@@ -65,13 +74,39 @@ impl Start {
     }
 
     /// A trainer that has taken no step yet, or the one that was saved in `resumed`.
-    fn trainer(self, resumed: Option<&Path>) -> policy::Result<Trainer<Cpu>> {
-        let Self { config, base, lora, settings, needs_reference, seed } = self;
+    fn training(self, resumed: Option<&Path>) -> policy::Result<Box<dyn Training>> {
+        let Self { base, processor, plan } = self;
+        match processor {
+            Processor::Cpu => Ok(Box::new(plan.trainer(&Cpu::default(), base, resumed)?)),
+            #[cfg(feature = "cuda")]
+            Processor::Cuda => {
+                let device = policy::device::cuda()?;
+                let base = Params::new(&device, &plan.config, base.to_tensors()?)?;
+                Ok(Box::new(plan.trainer(&device, base, resumed)?))
+            }
+            #[cfg(not(feature = "cuda"))]
+            Processor::Cuda => Err(policy::Error::new(
+                policy::ErrorKind::Config,
+                "this program was built without GPUs; build it with `--features cuda` (docs/cuda.md), or set \
+                 strategy.weights.device to \"cpu\"",
+            )),
+        }
+    }
+}
+
+impl Plan {
+    fn trainer<D: UpdateKernels>(
+        self,
+        device: &D,
+        base: Params<D>,
+        resumed: Option<&Path>,
+    ) -> policy::Result<Trainer<D>> {
+        let Self { config, lora, settings, needs_reference, seed } = self;
         let reference = (needs_reference && lora.is_none()).then(|| base.clone());
         let mut trainer = match (lora, resumed) {
             (None, None) => Trainer::new(config, base, None, settings)?,
             (None, Some(directory)) => {
-                let params = Params::new(&Cpu::default(), &config, Checkpoint::open(directory)?.tensors()?)?;
+                let params = Params::new(device, &config, Checkpoint::open(directory)?.tensors()?)?;
                 Trainer::new(config, params, None, settings)?
             }
             (Some(lora), None) => {
@@ -99,11 +134,11 @@ impl Learner {
         let resumed = resumed.map(Path::to_owned);
         let (tasks, inbox) = channel::<Task>();
         let (ready, made) = oneshot::channel();
-        let work = move || match start.trainer(resumed.as_deref()) {
+        let work = move || match start.training(resumed.as_deref()) {
             Err(error) => _ = ready.send(Err(error)),
             Ok(mut trainer) => {
                 _ = ready.send(Ok(()));
-                inbox.iter().for_each(|task| task(&mut trainer));
+                inbox.iter().for_each(|task| task(&mut *trainer));
             }
         };
         thread::Builder::new().name("train".into()).spawn(work).map_err(|error| {
@@ -117,7 +152,7 @@ impl Learner {
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         doing: &str,
-        task: impl FnOnce(&mut Trainer<Cpu>) -> policy::Result<T> + Send + 'static,
+        task: impl FnOnce(&mut dyn Training) -> policy::Result<T> + Send + 'static,
     ) -> Result<T> {
         let (done, result) = oneshot::channel();
         // Nobody waits any more: nothing to tell.
@@ -128,14 +163,7 @@ impl Learner {
 
     /// The weights as an engine takes them: adapters folded in.
     pub(super) async fn weights(&self) -> Result<Params<Cpu>> {
-        self.ask("read the trained weights", |trainer| match trainer.lora() {
-            None => Ok(trainer.params().clone()),
-            Some(lora) => {
-                let merged = merge(trainer.params(), lora)?;
-                Params::new(&Cpu::default(), trainer.config(), merged)
-            }
-        })
-        .await
+        self.ask("read the trained weights", |trainer| trainer.weights()).await
     }
 }
 

@@ -4,6 +4,7 @@ use policy::{
     adapter::LoraConfig,
     loss::{AdvantageSettings, Algorithm, Baseline, DpoSettings, Importance, Overlong, PolicySettings},
     optimizer::{AdamWSettings, Schedule},
+    trainer::Processor,
 };
 
 use super::policy;
@@ -48,6 +49,8 @@ pub struct WeightsTuning {
     pub token_budget: usize,
     /// Whether activations are computed again in the backward pass: less memory, a third more work.
     pub recompute: bool,
+    /// Where the training computes. Rollouts are sampled on the CPU.
+    pub processor: Processor,
     /// Temperature of training rollouts, above 0. Nothing else may bend the distribution they are drawn from.
     pub temperature: f64,
     /// Most tokens of an answer, in training and on held-out rows; the model's room where unset.
@@ -143,6 +146,7 @@ impl WeightsTuning {
             staleness: 0,
             token_budget: 8192,
             recompute: false,
+            processor: Processor::default(),
             temperature: 1.0,
             max_tokens: None,
             eval_sampling: Sampling::default(),
