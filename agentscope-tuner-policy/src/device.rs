@@ -3,6 +3,11 @@
 use dfdx::tensor::Storage;
 
 pub use dfdx::tensor::Cpu;
+#[cfg(feature = "cuda")]
+pub use dfdx::tensor::Cuda;
+
+#[cfg(feature = "cuda")]
+pub use crate::kernels::train::cuda::{Precision, cuda, set_precision};
 
 use crate::error::{Error, Result};
 
