@@ -56,6 +56,17 @@ void open(Barrier &barrier) {
 
 void enter();
 
+[[noreturn, gnu::noinline]] void start(Fiber &fiber) {
+    fiber.started = true;
+    getcontext(&fiber.start);
+    fiber.start.uc_stack.ss_sp = fiber.stack.get();
+    fiber.start.uc_stack.ss_size = STACK;
+    fiber.start.uc_link = nullptr;
+    makecontext(&fiber.start, enter, 0);
+    setcontext(&fiber.start);
+    __builtin_unreachable();
+}
+
 // Goes on with the next thread that is not done; does not come back when all are.
 [[noreturn, gnu::noinline]] void resume_next() {
     for (unsigned step = 0; step < block.size; ++step) {
@@ -68,13 +79,7 @@ void enter();
         }
         threadIdx = {block.running, 0, 0};
         if (next.started) _longjmp(next.place, 1);
-        next.started = true;
-        getcontext(&next.start);
-        next.start.uc_stack.ss_sp = next.stack.get();
-        next.start.uc_stack.ss_size = STACK;
-        next.start.uc_link = nullptr;
-        makecontext(&next.start, enter, 0);
-        setcontext(&next.start);
+        start(next);
     }
     _longjmp(block.outside, 1);
 }

@@ -48,7 +48,8 @@ unsafe extern "C" {
 
 /// Numbers beyond each end of a buffer: what a kernel writes there by mistake is seen, and what it reads is not a number.
 const GUARD: usize = 4096;
-const MARK: u32 = 0x7fc0_dead;
+/// A signalling NaN: adding to it, too, changes its bits.
+const MARK: u32 = 0x7fa0_dead;
 
 /// A copy of a buffer between two guards, in words.
 struct Guarded {
@@ -108,7 +109,15 @@ pub fn launch(
     let outcome = unsafe {
         let descending = order == Order::Descending;
         let arguments = pointers.as_mut_ptr();
-        emulator_launch(label.as_ptr(), grid.as_ptr(), threads, shared_bytes, kinds.as_ptr(), arguments, descending)
+        emulator_launch(
+            label.as_ptr(),
+            grid.as_ptr(),
+            threads,
+            shared_bytes,
+            kinds.as_ptr(),
+            arguments,
+            descending,
+        )
     };
     match outcome {
         0 => arguments.iter_mut().zip(buffers).try_for_each(|(argument, buffer)| {

@@ -102,11 +102,7 @@ pub(crate) trait Card {
     /// # Safety
     /// The arguments are those of the kernel, in order and kind, and with this geometry it stays within them.
     #[expect(unsafe_code, reason = "kernels go through memory unchecked")]
-    unsafe fn launch(
-        &self,
-        launch: Launch,
-        arguments: &mut [Argument<'_, Self>],
-    ) -> Result<(), Self::Error>;
+    unsafe fn launch(&self, launch: Launch, arguments: &mut [Argument<'_, Self>]) -> Result<(), Self::Error>;
 
     /// Starts a product in the given precision (`half` inputs are rounded already).
     ///

@@ -16,8 +16,6 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+pub use self::card::Precision;
 #[cfg(feature = "cuda")]
-pub use self::{
-    card::Precision,
-    driver::{cuda, set_precision},
-};
+pub use self::driver::{cuda, set_precision};

@@ -28,8 +28,8 @@ pub(super) fn failure() -> String {
     )
 }
 
-/// Compiles all kernels for a compute capability such as (9, 0), into the current context.
-pub(super) fn functions(capability: (i32, i32)) -> Result<BTreeMap<&'static str, CUfunction>, DriverError> {
+/// PTX of all kernels for a compute capability such as (9, 0).
+fn ptx(capability: (i32, i32)) -> Result<CString, DriverError> {
     let options = CompileOptions {
         // What NVRTC does unasked, said so that it stays: IEEE division and roots, subnormal numbers.
         ftz: Some(false),
@@ -39,7 +39,12 @@ pub(super) fn functions(capability: (i32, i32)) -> Result<BTreeMap<&'static str,
         ..CompileOptions::default()
     };
     let ptx = compile_ptx_with_opts(SOURCE, options).map_err(|error| refused(&log_of(error)))?;
-    let text = CString::new(ptx.to_src()).map_err(|error| refused(&error.to_string()))?;
+    CString::new(ptx.to_src()).map_err(|error| refused(&error.to_string()))
+}
+
+/// Compiles all kernels for a compute capability, into the current context.
+pub(super) fn functions(capability: (i32, i32)) -> Result<BTreeMap<&'static str, CUfunction>, DriverError> {
+    let text = ptx(capability)?;
     #[expect(unsafe_code, reason = "the driver takes pointers")]
     // SAFETY: `text` is PTX that ends with a zero, as the driver expects of text; it copies what it needs.
     let module = unsafe { result::module::load_data(text.as_ptr().cast()) }?;
@@ -72,4 +77,27 @@ fn log_of(error: CompileError) -> String {
 fn refused(reason: &str) -> DriverError {
     *FAILURE.lock().unwrap_or_else(PoisonError::into_inner) = reason.to_owned();
     DriverError(CUresult::CUDA_ERROR_INVALID_SOURCE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// NVRTC needs no GPU.
+    #[test]
+    fn nvrtc_takes_the_kernels_for_every_architecture() {
+        for capability in [(7, 5), (8, 0), (9, 0), (12, 0)] {
+            let text = ptx(capability).map_err(|_| failure()).unwrap();
+            for name in kernels() {
+                let entry = format!(".entry {name}(");
+                assert!(text.to_string_lossy().contains(&entry), "{capability:?} has no {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_nvrtc_says_is_told() {
+        assert!(ptx((1, 0)).is_err());
+        assert!(failure().contains("could not compile the kernels"), "{}", failure());
+    }
 }

@@ -66,3 +66,17 @@ impl From<CudaError> for Error {
 
 /// Shared by all clones of a device.
 type Shared = Arc<Context>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With a driver or with a stub of one.
+    #[test]
+    fn a_gpu_that_is_not_there_is_named() {
+        let error = cuda(4096).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Device);
+        let message = error.to_string();
+        assert!(message.contains("GPU 4096 cannot be used") && message.contains("nvidia-smi"), "{message}");
+    }
+}

@@ -19,8 +19,15 @@ impl<C: Card> Clone for Norms<'_, C> {
 impl<C: Card> Copy for Norms<'_, C> {}
 
 /// Whether the layout has these rows and this head width, and the scales are as long as a head.
-fn fits<C: Card>(card: &C, len: usize, heads: Heads, layout: &Layout<C>, norms: Option<Norms<'_, C>>) -> bool {
-    let scales = norms.is_none_or(|norms| [norms.query, norms.key].iter().all(|s| card.len(s) == heads.head_dim));
+fn fits<C: Card>(
+    card: &C,
+    len: usize,
+    heads: Heads,
+    layout: &Layout<C>,
+    norms: Option<Norms<'_, C>>,
+) -> bool {
+    let scales =
+        norms.is_none_or(|norms| [norms.query, norms.key].iter().all(|s| card.len(s) == heads.head_dim));
     layout.serves(heads) && len == heads.rows * heads.width() && heads.head_dim % 2 == 0 && scales
 }
 

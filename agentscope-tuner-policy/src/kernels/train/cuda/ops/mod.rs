@@ -13,4 +13,6 @@ pub(crate) mod product;
 pub(crate) mod softmax;
 pub(crate) mod swiglu;
 
-use super::card::{Argument, Card, Launch, Precision, Gemm, Operand, SHARED_BYTES, WARP, count, length, size};
+use super::card::{
+    Argument, Card, Gemm, Launch, Operand, Precision, SHARED_BYTES, WARP, count, length, size,
+};

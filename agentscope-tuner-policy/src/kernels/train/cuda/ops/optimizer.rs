@@ -13,8 +13,12 @@ pub(crate) fn sum_of_squares<C: Card>(card: &C, values: &C::Floats) -> Result<f6
     }
     let blocks = len.div_ceil(CHUNK);
     let mut parts = card.floats(2 * blocks)?;
-    let launch =
-        Launch { kernel: "sum_of_squares", grid: [super::size(blocks), 1, 1], threads: THREADS, shared_bytes: 0 };
+    let launch = Launch {
+        kernel: "sum_of_squares",
+        grid: [super::size(blocks), 1, 1],
+        threads: THREADS,
+        shared_bytes: 0,
+    };
     let mut arguments = [Argument::Read(values), Argument::Write(&mut parts), length(CHUNK), length(len)];
     // SAFETY: every block has a chunk that begins within the `len` numbers, two numbers of `parts`, and as many threads
     // as the kernel has room for.

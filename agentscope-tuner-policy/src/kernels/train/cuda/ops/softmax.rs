@@ -15,7 +15,13 @@ pub(crate) fn state<C: Card>(card: &C, rows: usize) -> Result<C::Floats, C::Erro
 }
 
 /// Whether a block lies within its buffers.
-fn fits<C: Card>(card: &C, logits: &C::Floats, block: LogitsBlock, targets: &Ids<C>, state: &C::Floats) -> bool {
+fn fits<C: Card>(
+    card: &C,
+    logits: &C::Floats,
+    block: LogitsBlock,
+    targets: &Ids<C>,
+    state: &C::Floats,
+) -> bool {
     let end = block.first_row + block.rows;
     card.len(logits) >= block.rows * block.columns
         && targets.len >= end

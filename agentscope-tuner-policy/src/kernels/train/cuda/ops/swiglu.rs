@@ -8,8 +8,7 @@ pub(crate) fn forward<C: Card>(card: &C, gate_up: &C::Floats, inner: usize) -> R
     card.check(inner > 0 && len % inner == 0 && 2 * len == card.len(gate_up))?;
     let mut out = card.floats(len)?;
     if len > 0 {
-        let mut arguments =
-            [Argument::Read(gate_up), Argument::Write(&mut out), count(inner), length(len)];
+        let mut arguments = [Argument::Read(gate_up), Argument::Write(&mut out), count(inner), length(len)];
         // SAFETY: `out` holds `len` numbers and `gate_up` whole rows of twice as many.
         unsafe { card.launch(Launch::elements("swiglu", len), &mut arguments)? };
     }

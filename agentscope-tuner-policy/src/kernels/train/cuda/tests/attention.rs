@@ -162,7 +162,8 @@ fn large_scores_do_not_overflow() {
 #[test]
 fn heads_that_do_not_fit_are_refused() {
     let card = Emulated::default();
-    let layout = |head_dim: usize| Layout::new(&card, &[0, 2], &[false], None, &vec![1.0; head_dim / 2]).unwrap();
+    let layout =
+        |head_dim: usize| Layout::new(&card, &[0, 2], &[false], None, &vec![1.0; head_dim / 2]).unwrap();
     let refused = |h: Heads, len: usize| forward(&card, &vec![0.0; len], h, &layout(h.head_dim)).is_err();
     let h = Heads { rows: 2, query_heads: 2, kv_heads: 1, head_dim: 4 };
     assert!(!refused(h, 32));

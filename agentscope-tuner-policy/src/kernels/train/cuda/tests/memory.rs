@@ -67,7 +67,10 @@ fn rows_by_number_and_their_gradient() {
 
 #[test]
 fn adamw_is_that_of_the_cpu() {
-    use crate::{device::{Cpu, Device}, optimizer::UpdateKernels};
+    use crate::{
+        device::{Cpu, Device},
+        optimizer::UpdateKernels,
+    };
     let (card, cpu) = (Emulated::default(), Cpu::default());
     let update = AdamWUpdate {
         first_rate: 0.1,

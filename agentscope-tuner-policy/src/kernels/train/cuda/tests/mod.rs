@@ -50,7 +50,8 @@ impl Card for Emulated {
 
     unsafe fn launch(&self, launch: Launch, arguments: &mut [Argument<'_, Self>]) -> Result<(), String> {
         self.log.borrow_mut().push(launch.kernel);
-        let [first, second] = [Order::Ascending, Order::Descending].map(|order| run(launch, arguments, order));
+        let [first, second] =
+            [Order::Ascending, Order::Descending].map(|order| run(launch, arguments, order));
         let (first, second) = (first?, second?);
         let bits = |buffers: &[Vec<f32>]| -> Vec<Vec<u32>> {
             buffers.iter().map(|buffer| buffer.iter().map(|x| x.to_bits()).collect()).collect()
@@ -87,11 +88,7 @@ impl Card for Emulated {
 }
 
 /// Runs a kernel on copies of what it writes, and gives them.
-fn run(
-    launch: Launch,
-    arguments: &[Argument<'_, Emulated>],
-    order: Order,
-) -> Result<Vec<Vec<f32>>, String> {
+fn run(launch: Launch, arguments: &[Argument<'_, Emulated>], order: Order) -> Result<Vec<Vec<f32>>, String> {
     let copy = |argument: &Argument<'_, Emulated>| match argument {
         Argument::Write(buffer) => Some((*buffer).clone()),
         _ => None,
@@ -138,7 +135,8 @@ fn blas(gemm: &Gemm, left: &[f32], right: &[f32], out: &mut [f32]) -> Result<(),
     for column in 0..n {
         for row in 0..m {
             let terms = (0..k).map(|l| {
-                f64::from(read(left, at(gemm.left, row, l))) * f64::from(read(right, at(gemm.right, l, column)))
+                f64::from(read(left, at(gemm.left, row, l)))
+                    * f64::from(read(right, at(gemm.right, l, column)))
             });
             let product = gemm.alpha * terms.sum::<f64>() as f32;
             let place = &mut out[at(gemm.out, row, column)];
@@ -193,6 +191,14 @@ fn faults_of_a_launch_are_seen() {
     let constant = vec![0.0; 4];
     let mut read_only = [Argument::Read(&constant), Argument::Read(&values), Argument::Length(4)];
     assert!(said(launch, &mut read_only).contains("may only read"));
-    let all_blocks_add_to_one = Launch { kernel: "add_partials", grid: [1; 3], threads: 33, shared_bytes: 0 };
-    assert!(said(all_blocks_add_to_one, &mut []).contains("whole warps"));
+    let half_a_warp = Launch { threads: 16, ..launch };
+    assert!(said(half_a_warp, &mut []).contains("whole warps"));
+    // Two blocks that add to one row, where the order of additions shows.
+    let (mut table, words) = (vec![1e8], [vec![0, 0], vec![0, 1, 2], vec![0, 1]]);
+    let values = vec![1.0, -1e8];
+    let race = Launch { kernel: "scatter_add", grid: [2, 1, 1], threads: 32, shared_bytes: 0 };
+    let mut arguments = vec![Argument::Write(&mut table)];
+    arguments.extend(words.iter().map(Argument::Words));
+    arguments.extend([Argument::Read(&values), Argument::Count(1)]);
+    assert!(said(race, &mut arguments).contains("depends on the order"));
 }

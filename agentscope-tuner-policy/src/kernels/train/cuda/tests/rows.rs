@@ -58,7 +58,13 @@ fn norm_and_its_gradients() {
 }
 
 /// Rows of q, k and v to heads, with norms and rotation, one number after the other.
-fn split(qkv: &[f64], h: Heads, positions: &[usize], frequencies: &[f32], scales: Option<[&[f64]; 2]>) -> Vec<f64> {
+fn split(
+    qkv: &[f64],
+    h: Heads,
+    positions: &[usize],
+    frequencies: &[f32],
+    scales: Option<[&[f64]; 2]>,
+) -> Vec<f64> {
     let (dim, half) = (h.head_dim, h.head_dim / 2);
     let mut out = Vec::new();
     for head in 0..h.total() {
