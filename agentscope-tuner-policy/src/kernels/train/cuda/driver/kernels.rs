@@ -1,4 +1,4 @@
-//! The training and update kernels of a GPU: what the traits ask for, by the operations.
+//! The training kernels of a GPU: what the trait asks for, by the operations.
 
 use std::sync::Arc;
 
@@ -7,7 +7,6 @@ use dfdx::tensor::{Cuda, CudaError};
 
 use crate::{
     device::Buffer,
-    error::Result as PolicyResult,
     kernels::train::{
         HeadNorms, HeadNormsBackward, Heads, Kernels, LogitsBlock, Matrix, Shape, Target,
         cuda::{
@@ -17,13 +16,12 @@ use crate::{
                 elementwise,
                 embedding::{self, Ids},
                 heads::{self, Norms},
-                norm, optimizer,
+                norm,
                 product::{self, Output, View},
                 softmax, swiglu,
             },
         },
     },
-    optimizer::{AdamWUpdate, UpdateKernels},
 };
 
 type Result<T> = std::result::Result<T, CudaError>;
@@ -214,21 +212,5 @@ impl Kernels for Cuda {
         doutput: [&Buffer<Self>; 2],
     ) -> Result<()> {
         softmax::block_backward(self, logits, block, &targets.0, state, doutput)
-    }
-}
-
-impl UpdateKernels for Cuda {
-    fn sum_of_squares(&self, values: &Buffer<Self>) -> PolicyResult<f64> {
-        Ok(optimizer::sum_of_squares(self, values)?)
-    }
-
-    fn adamw(
-        &self,
-        weights: &mut Buffer<Self>,
-        moments: [&mut Buffer<Self>; 2],
-        gradient: &Buffer<Self>,
-        update: AdamWUpdate,
-    ) -> PolicyResult<()> {
-        Ok(optimizer::adamw(self, weights, moments, gradient, update)?)
     }
 }
