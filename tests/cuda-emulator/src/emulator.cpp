@@ -1,5 +1,7 @@
 // Runs a grid of CUDA threads on one host thread, block after block. Within a block every thread is a fiber that runs
-// until it waits for the others, so a kernel that forgets to wait reads what is not there yet, in one of the two orders.
+// until it waits for the others. Ascending, all threads take turns; descending, a warp goes on as long as it can, so that it
+// gets far ahead of the others. A kernel that forgets to wait reads what is not there yet, or not there any more, in one of
+// the two.
 
 #include "shim.h"
 #include <csetjmp>
@@ -35,7 +37,7 @@ struct Block {
     // Two, because a lane may be one exchange ahead of another.
     std::vector<float> given[2];
     std::vector<unsigned> exchanges;
-    unsigned size = 0, running = 0, idle = 0;
+    unsigned size = 0, running = 0, idle = 0, turns = 0;
     bool descending = false, stuck = false;
     void (*kernel)(void **) = nullptr;
     void **arguments = nullptr;
@@ -46,7 +48,7 @@ thread_local Block block;
 thread_local std::vector<float> shared;
 
 // Barriers that open and threads that end are progress; a round without any means that nobody can go on.
-void progress() { block.idle = 0; }
+void progress() { block.idle = block.turns = 0; }
 
 void open(Barrier &barrier) {
     barrier.arrived = 0;
@@ -67,20 +69,27 @@ void enter();
     __builtin_unreachable();
 }
 
+unsigned next_thread() {
+    if (!block.descending) return (block.running + 1) % block.size;
+    // The lane before this one, or, when the warp cannot go on, the last of the warp before it.
+    unsigned warp = block.running / LANES, lane = (block.running + LANES - 1) % LANES;
+    if (++block.turns <= LANES) return warp * LANES + lane;
+    block.turns = 0;
+    return (warp * LANES + block.size - 1) % block.size;
+}
+
 // Goes on with the next thread that is not done; does not come back when all are.
 [[noreturn, gnu::noinline]] void resume_next() {
-    for (unsigned step = 0; step < block.size; ++step) {
-        block.running = (block.running + (block.descending ? block.size - 1 : 1)) % block.size;
+    for (;;) {
+        block.running = next_thread();
         Fiber &next = block.fibers[block.running];
+        if (++block.idle > 4 * block.size) break;
         if (next.done) continue;
-        if (++block.idle > 2 * block.size) {
-            block.stuck = true;
-            break;
-        }
         threadIdx = {block.running, 0, 0};
         if (next.started) _longjmp(next.place, 1);
         start(next);
     }
+    for (unsigned thread = 0; thread < block.size; ++thread) block.stuck |= !block.fibers[thread].done;
     _longjmp(block.outside, 1);
 }
 

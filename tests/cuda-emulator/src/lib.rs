@@ -25,12 +25,12 @@ pub enum Argument<'a> {
     Real(f32),
 }
 
-/// In which order the threads of a block, and the blocks, take turns. A kernel without a race gives the same in both.
+/// How the threads of a block, and the blocks, take turns. A kernel without a race gives the same in both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// First to last.
+    /// First to last, each thread up to its next barrier.
     Ascending,
-    /// Last to first.
+    /// Last to first, each warp as far as it can go without the others.
     Descending,
 }
 
