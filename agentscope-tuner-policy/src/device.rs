@@ -3,6 +3,13 @@
 use dfdx::tensor::Storage;
 
 pub use dfdx::tensor::Cpu;
+#[cfg(feature = "cuda")]
+pub use dfdx::tensor::Cuda;
+
+#[cfg(any(feature = "cuda", test))]
+pub use crate::kernels::train::cuda::Precision;
+#[cfg(feature = "cuda")]
+pub use crate::kernels::train::cuda::{cuda, set_precision};
 
 use crate::error::{Error, Result};
 

@@ -7,8 +7,9 @@ mod common;
 use agentscope_tuner_policy::{
     Params, PolicyConfig,
     checkpoint::Checkpoint,
+    device::Device as _,
     engine::{Completion, Engine, EngineSettings, Request, Sampling},
-    tape::{Batch, ForwardSettings, LogProbs, Targets, forward, gradient, log_probs, logits},
+    tape::{Batch, ForwardSettings, Kernels, LogProbs, Targets, forward, gradient, log_probs, logits},
 };
 use common::{Expected, MODELS, model};
 use dfdx::{
@@ -19,9 +20,9 @@ use dfdx::{
 /// Logits may be kept whole.
 const PLENTY: usize = 1 << 30;
 
-fn load(name: &str) -> (PolicyConfig, Params<Cpu>, Expected) {
+fn load<D: Kernels>(device: &D, name: &str) -> (PolicyConfig, Params<D>, Expected) {
     let checkpoint = Checkpoint::open(model(name)).unwrap();
-    let params = Params::new(&Cpu::default(), checkpoint.config(), checkpoint.tensors().unwrap()).unwrap();
+    let params = Params::new(device, checkpoint.config(), checkpoint.tensors().unwrap()).unwrap();
     (checkpoint.config().clone(), params, Expected::of(name))
 }
 
@@ -39,35 +40,59 @@ fn assert_close(what: &str, ours: &[f32], theirs: &[f32], tolerance: f32) {
     }
 }
 
-fn tape_log_probs<T: Tape<f32, Cpu>>(
-    (config, params): (&PolicyConfig, &Params<Cpu>),
+fn tape_log_probs<D: Kernels, T: Tape<f32, D>>(
+    (config, params): (&PolicyConfig, &Params<D>),
     batch: &Batch,
     temperature: f32,
     (tape, settings): (T, ForwardSettings),
-) -> LogProbs<Cpu, T> {
+) -> LogProbs<D, T> {
     let hidden = forward(config, params, None, batch, tape, settings).unwrap();
     log_probs(hidden, params.output_projection(), &Targets::next_tokens(batch), temperature, PLENTY).unwrap()
 }
 
-#[test]
-fn logits_of_a_packed_batch() {
+macro_rules! on_every_device {
+    ($($name:ident),* $(,)?) => {
+        mod cpu {
+            $(#[test]
+            fn $name() {
+                super::$name(&dfdx::tensor::Cpu::default());
+            })*
+        }
+        #[cfg(feature = "cuda")]
+        mod cuda {
+            $(#[test]
+            #[ignore = "needs an NVIDIA GPU"]
+            fn $name() {
+                super::$name(&agentscope_tuner_policy::device::cuda(0).unwrap());
+            })*
+        }
+    };
+}
+
+on_every_device! {
+    logits_of_a_packed_batch,
+    log_probabilities_at_two_temperatures,
+    gradients_of_the_mean_token_loss,
+}
+
+fn logits_of_a_packed_batch<D: Kernels>(device: &D) {
     for name in MODELS {
-        let (config, params, expected) = load(name);
+        let (config, params, expected) = load(device, name);
         let batch = Batch::new(&expected.rows);
         let hidden = forward(&config, &params, None, &batch, NoneTape, ForwardSettings::default()).unwrap();
         let all = logits(hidden, params.output_projection()).unwrap();
+        let all = device.download(all.value()).unwrap();
         for (row, ends) in batch.offsets().windows(2).enumerate() {
-            let ours = &all.value()[ends[0] * config.vocab_size..ends[1] * config.vocab_size];
+            let ours = &all[ends[0] * config.vocab_size..ends[1] * config.vocab_size];
             let key = format!("logits.{row}");
             assert_close(&format!("{name} {key}"), ours, &expected.values[&key], 1e-4);
         }
     }
 }
 
-#[test]
-fn log_probabilities_at_two_temperatures() {
+fn log_probabilities_at_two_temperatures<D: Kernels>(device: &D) {
     for name in MODELS {
-        let (config, params, expected) = load(name);
+        let (config, params, expected) = load(device, name);
         for temperature in [1.0, 0.7] {
             for (row, ids) in expected.rows.iter().enumerate() {
                 let settings = (NoneTape, ForwardSettings::default());
@@ -84,10 +109,9 @@ fn log_probabilities_at_two_temperatures() {
     }
 }
 
-#[test]
-fn gradients_of_the_mean_token_loss() {
+fn gradients_of_the_mean_token_loss<D: Kernels>(device: &D) {
     for name in MODELS {
-        let (config, params, expected) = load(name);
+        let (config, params, expected) = load(device, name);
         let batch = Batch::new(&expected.rows);
         for recompute in [false, true] {
             let tape = (OwnedTape::default(), ForwardSettings { recompute });
@@ -95,8 +119,7 @@ fn gradients_of_the_mean_token_loss() {
             assert_close(&format!("{name} loss"), &loss.as_vec(), &expected.values["loss"], 1e-5);
             let mut grads = loss.backward();
             for param in params.iter() {
-                let ours = gradient(&mut grads, param).unwrap();
-                let mut ours = ours.to_vec();
+                let mut ours = device.download(gradient(&mut grads, param).unwrap()).unwrap();
                 if let (Some(pad), "model.embed_tokens.weight", false) =
                     (pad(name), &*param.pieces[0].name, config.tie_word_embeddings)
                 {
@@ -125,7 +148,7 @@ fn complete(engine: &Engine, requests: Vec<Request>) -> Vec<Completion> {
 #[test]
 fn greedy_continuations_of_the_engine() {
     for name in MODELS {
-        let (config, params, expected) = load(name);
+        let (config, params, expected) = load(&Cpu::default(), name);
         let engine = Engine::new(&config, &params, &EngineSettings::default()).unwrap();
         let sampling = Sampling { temperature: 0.0, ..Sampling::default() };
         let request = |(row, greedy): (&Vec<u32>, &Vec<u32>)| Request {
@@ -143,7 +166,7 @@ fn greedy_continuations_of_the_engine() {
 #[test]
 fn the_engine_reports_what_the_tape_computes() {
     for name in MODELS {
-        let (config, params, expected) = load(name);
+        let (config, params, expected) = load(&Cpu::default(), name);
         let engine = Engine::new(&config, &params, &EngineSettings::default()).unwrap();
         for temperature in [1.0, 0.7] {
             let request = |(seed, row): (u64, &Vec<u32>)| Request {

@@ -3,6 +3,8 @@
 use dfdx::tensor::Cpu;
 use rayon::prelude::*;
 
+#[cfg(feature = "cuda")]
+use crate::kernels::train::cuda::ops::optimizer;
 use crate::{
     device::Buffer,
     error::{Error, ErrorKind, Result},
@@ -83,6 +85,23 @@ impl UpdateKernels for Cpu {
                 adamw_task(weights, first, second, gradient, update);
             });
         Ok(())
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl UpdateKernels for crate::device::Cuda {
+    fn sum_of_squares(&self, values: &Buffer<Self>) -> Result<f64> {
+        Ok(optimizer::sum_of_squares(self, values)?)
+    }
+
+    fn adamw(
+        &self,
+        weights: &mut Buffer<Self>,
+        moments: [&mut Buffer<Self>; 2],
+        gradient: &Buffer<Self>,
+        update: AdamWUpdate,
+    ) -> Result<()> {
+        Ok(optimizer::adamw(self, weights, moments, gradient, update)?)
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use dfdx::tensor::{Cpu, Gradients};
 use serde::Deserialize;
 
-use super::{AdamW, AdamWSettings, Decay, Schedule};
+use super::{AdamW, AdamWSettings, Decay, Schedule, UpdateKernels};
 use crate::{
     device::Device,
     params::{Param, Piece},
@@ -14,16 +14,19 @@ use crate::{
 };
 
 fn param(name: &str, shape: &[usize], values: &[f32]) -> Param<Cpu> {
-    let device = Cpu::default();
-    let value = device.upload(values).unwrap();
-    let pieces = vec![Piece { name: name.into(), shape: shape.to_vec() }];
-    Param { pieces, var: Var::new(&device, value, 1, values.len()), trainable: true }
+    param_on(&Cpu::default(), name, shape, values)
 }
 
-fn with_gradients(params: &[Param<Cpu>], gradients: &[Vec<f32>]) -> Gradients<f32, Cpu> {
+fn param_on<D: UpdateKernels>(device: &D, name: &str, shape: &[usize], values: &[f32]) -> Param<D> {
+    let value = device.upload(values).unwrap();
+    let pieces = vec![Piece { name: name.into(), shape: shape.to_vec() }];
+    Param { pieces, var: Var::new(device, value, 1, values.len()), trainable: true }
+}
+
+fn with_gradients<D: UpdateKernels>(params: &[Param<D>], gradients: &[Vec<f32>]) -> Gradients<f32, D> {
     let mut grads = Gradients::leaky();
     for (param, gradient) in params.iter().zip(gradients) {
-        *grads.get_or_alloc_mut(param.var.node()).unwrap() = Cpu::default().upload(gradient).unwrap();
+        *grads.get_or_alloc_mut(param.var.node()).unwrap() = param.var.device().upload(gradient).unwrap();
     }
     grads
 }
@@ -74,10 +77,21 @@ fn assert_close(what: &str, ours: &[f32], exact: &[f64], tolerance: f64) {
 
 #[test]
 fn a_hundred_steps_are_those_of_torch() {
+    hundred_steps(&Cpu::default());
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+#[ignore = "needs an NVIDIA GPU"]
+fn a_hundred_steps_on_cuda_are_those_of_torch() {
+    hundred_steps(&crate::device::cuda(0).unwrap());
+}
+
+fn hundred_steps<D: UpdateKernels>(device: &D) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/adamw.json");
     let torch: Torch = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-    let mut params =
-        [param("weight", &[3, 4], &torch_start(0, 12)), param("bias", &[5], &torch_start(12, 5))];
+    let mut params = [("weight", &[3, 4][..], 0, 12), ("bias", &[5][..], 12, 5)]
+        .map(|(name, shape, offset, count)| param_on(device, name, shape, &torch_start(offset, count)));
     let settings = AdamWSettings { weight_decay: 0.1, ..AdamWSettings::default() };
     let mut optimizer = AdamW::new(settings).unwrap();
     let schedule = Schedule {
@@ -96,7 +110,7 @@ fn a_hundred_steps_are_those_of_torch() {
         let report = optimizer.step(&mut params, &mut grads, rate).unwrap();
         assert!((report.grad_norm - torch.norms[step as usize]).abs() < 1e-5 && report.clipped);
         if let Some(exact) = torch.weights.get(&(step + 1)) {
-            let ours = params.each_ref().map(|param| param.var.value().to_vec()).concat();
+            let ours = params.each_ref().map(|param| device.download(param.var.value()).unwrap()).concat();
             assert_close(&format!("step {step}"), &ours, exact, 2e-6);
         }
     }

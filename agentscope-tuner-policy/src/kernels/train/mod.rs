@@ -6,6 +6,8 @@
 mod attention;
 mod attention_backward;
 mod cpu;
+#[cfg(any(feature = "cuda", test))]
+pub(crate) mod cuda;
 mod embedding;
 mod heads;
 mod layout;

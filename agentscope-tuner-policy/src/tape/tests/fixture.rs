@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use dfdx::{
     prelude::SumTo,
-    tensor::{Cpu, Gradients, NoneTape, OwnedTape, Tape, TensorFromVec},
+    tensor::{Cpu, Gradients, NoneTape, OwnedTape, Tape},
     tensor_ops::Backward,
 };
 
-use super::harness::numbers;
+use super::harness::{TestDevice, numbers};
 use crate::{
     config::{Architecture, PolicyConfig, RopeScaling},
     params::Params,
@@ -83,26 +83,26 @@ pub(super) fn batch() -> Batch {
     Batch::new([&[3_u32, 1, 4, 1, 5][..], &[9], &[2, 6, 5, 3]])
 }
 
-pub(super) struct Model {
+pub(super) struct Model<D: TestDevice> {
     pub(super) config: PolicyConfig,
-    pub(super) params: Params<Cpu>,
-    pub(super) lora: Option<Lora<Cpu>>,
+    pub(super) params: Params<D>,
+    pub(super) lora: Option<Lora<D>>,
 }
 
-impl Model {
+impl<D: TestDevice> Model<D> {
     pub(super) fn new(architecture: Architecture) -> Self {
         let config = tiny(architecture);
-        let params = Params::new(&Cpu::default(), &config, checkpoint(&config)).unwrap();
+        let params = Params::new(&D::shared(), &config, checkpoint(&config)).unwrap();
         Self { config, params, lora: None }
     }
 
-    pub(super) fn log_probs<T: Tape<f32, Cpu>>(
+    pub(super) fn log_probs<T: Tape<f32, D>>(
         &self,
         batch: &Batch,
         tape: T,
         recompute: bool,
         bytes: usize,
-    ) -> LogProbs<Cpu, T> {
+    ) -> LogProbs<D, T> {
         let Self { config, params, lora } = self;
         let hidden =
             forward(config, params, lora.as_ref(), batch, tape, ForwardSettings { recompute }).unwrap();
@@ -111,10 +111,10 @@ impl Model {
     }
 
     /// Gradients of Σ weight · (log-probabilities, then entropies).
-    pub(super) fn gradients(&self, weights: &[f32], recompute: bool, bytes: usize) -> Gradients<f32, Cpu> {
+    pub(super) fn gradients(&self, weights: &[f32], recompute: bool, bytes: usize) -> Gradients<f32, D> {
         let out = self.log_probs(&batch(), OwnedTape::default(), recompute, bytes);
         let count = weights.len() / 2;
-        let weight = |range: Range<usize>| Cpu::default().tensor_from_vec(weights[range].to_vec(), (count,));
+        let weight = |range: Range<usize>| D::shared().tensor_from_vec(weights[range].to_vec(), (count,));
         let of_log_probs = (out.log_probs * weight(0..count)).sum();
         let of_entropies = (out.entropies * weight(count..2 * count)).sum();
         (of_log_probs + of_entropies).backward()

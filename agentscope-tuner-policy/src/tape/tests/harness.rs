@@ -1,19 +1,67 @@
-//! Numbers to test with, and the comparison of an operation with its plain f64 twin.
+//! Numbers to test with, and the comparison of an operation with its plain f64 twin, on any device.
 
 use dfdx::{
     shapes::Rank0,
-    tensor::{Cpu, Gradients, OwnedTape, PutTape, ZerosTensor},
+    tensor::{Gradients, OwnedTape, PutTape},
     tensor_ops::Backward,
 };
 
 use crate::{
-    device::Device,
+    device::Buffer,
     params::Param,
-    tape::{gradient, slot},
+    tape::{Kernels, gradient, slot},
     var::Var,
 };
 
-pub(super) type Taped = Var<Cpu, OwnedTape<f32, Cpu>>;
+pub(super) type Taped<D> = Var<D, OwnedTape<f32, D>>;
+
+/// A device that tests run on.
+pub(super) trait TestDevice: Kernels {
+    /// The one that all parameters of a test are on.
+    fn shared() -> Self;
+}
+
+impl TestDevice for dfdx::tensor::Cpu {
+    fn shared() -> Self {
+        Self::default()
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl TestDevice for dfdx::tensor::Cuda {
+    fn shared() -> Self {
+        thread_local! {
+            static GPU: dfdx::tensor::Cuda = crate::device::cuda(0).unwrap();
+        }
+        GPU.with(Clone::clone)
+    }
+}
+
+/// Makes a test of each generic function: on the CPU, and on a GPU for those who have one and ask for it.
+macro_rules! on_every_device {
+    ($($name:ident),* $(,)?) => {
+        mod cpu {
+            $(#[test]
+            fn $name() {
+                super::$name::<dfdx::tensor::Cpu>();
+            })*
+        }
+        #[cfg(feature = "cuda")]
+        mod cuda {
+            $(#[test]
+            #[ignore = "needs an NVIDIA GPU"]
+            fn $name() {
+                super::$name::<dfdx::tensor::Cuda>();
+            })*
+        }
+    };
+}
+pub(super) use on_every_device;
+
+/// A device's numbers, on the host.
+pub(super) fn host<D: Kernels>(device: &D, buffer: &Buffer<D>) -> Vec<f32> {
+    device.download(buffer).unwrap()
+}
 
 /// Numbers in [-1, 1) that look random: SplitMix64 of the seed and the index.
 pub(super) fn numbers(seed: u64, len: usize) -> Vec<f32> {
@@ -32,25 +80,30 @@ pub(super) fn wide(values: &[f32]) -> Vec<f64> {
 }
 
 /// A trainable matrix of such numbers.
-pub(super) fn param(seed: u64, rows: usize, columns: usize) -> Param<Cpu> {
-    let device = Cpu::default();
+pub(super) fn param<D: TestDevice>(seed: u64, rows: usize, columns: usize) -> Param<D> {
+    let device = D::shared();
     let value = device.upload(&numbers(seed, rows * columns)).unwrap();
     Param { pieces: Vec::new(), var: Var::new(&device, value, rows, columns), trainable: true }
 }
 
+/// The numbers of a parameter.
+pub(super) fn values<D: Kernels>(param: &Param<D>) -> Vec<f32> {
+    host(param.var.device(), param.var.value())
+}
+
 /// Starts a tape.
-pub(super) fn traced(param: &Param<Cpu>) -> Taped {
+pub(super) fn traced<D: Kernels>(param: &Param<D>) -> Taped<D> {
     param.var.clone().put_tape(OwnedTape::default())
 }
 
 /// Runs the tape of `y` backward from the given gradient.
-pub(super) fn backward(y: Taped, dy: &[f32]) -> Gradients<f32, Cpu> {
+pub(super) fn backward<D: Kernels>(y: Taped<D>, dy: &[f32]) -> Gradients<f32, D> {
     let device = y.device().clone();
     let (y, tape) = y.split_tape();
     let mut tape = tape;
     let dy = device.upload(dy).unwrap();
     dfdx::tensor::Tape::add_backward_op(&mut tape, move |grads| slot::give(grads, y.node(), dy));
-    let scalar: dfdx::tensor::Tensor<Rank0, f32, Cpu> = device.zeros();
+    let scalar: dfdx::tensor::Tensor<Rank0, f32, D> = device.zeros();
     scalar.put_tape(tape).backward()
 }
 
@@ -90,20 +143,21 @@ pub(super) fn slopes(
 }
 
 /// Compares an operation with its plain twin: values, and the gradients of all inputs.
-pub(super) fn check(
-    inputs: &[Param<Cpu>],
+pub(super) fn check<D: Kernels>(
+    inputs: &[Param<D>],
     plain: impl Fn(&[Vec<f64>]) -> Vec<f64>,
-    operation: impl FnOnce(&[Param<Cpu>]) -> Taped,
+    operation: impl FnOnce(&[Param<D>]) -> Taped<D>,
 ) {
-    let exact_inputs: Vec<Vec<f64>> = inputs.iter().map(|input| wide(input.var.value())).collect();
+    let exact_inputs: Vec<Vec<f64>> = inputs.iter().map(|input| wide(&values(input))).collect();
     let y = operation(inputs);
     let exact = plain(&exact_inputs);
-    assert_close("value", y.value(), &exact, 2e-6);
+    assert_close("value", &host(y.device(), y.value()), &exact, 2e-6);
     let dy = numbers(99, exact.len());
     let mut grads = backward(y, &dy);
     let exact = slopes(&exact_inputs, &dy, plain);
     for (index, (input, exact)) in inputs.iter().zip(&exact).enumerate() {
         let ours = gradient(&mut grads, input).unwrap_or_else(|| panic!("input {index} has no gradient"));
-        assert_close(&format!("gradient of input {index}"), ours, exact, 1e-5);
+        let ours = host(input.var.device(), ours);
+        assert_close(&format!("gradient of input {index}"), &ours, exact, 1e-5);
     }
 }

@@ -2,21 +2,31 @@
 
 use dfdx::{
     prelude::SumTo,
-    tensor::{Cpu, Gradients, NoneTape, OwnedTape},
+    tensor::{Gradients, NoneTape, OwnedTape},
     tensor_ops::Backward,
 };
 
 use super::{
     fixture::{Model, TEMPERATURE, batch},
-    harness::{assert_close, numbers, slopes, wide},
+    harness::{TestDevice, assert_close, host, numbers, on_every_device, slopes, values, wide},
     reference::{self, Weights},
 };
 use crate::{
     config::{Architecture, PolicyConfig},
-    device::Device,
     params::Param,
     tape::{Adapter, Batch, ForwardSettings, LayerAdapters, Lora, forward, gradient, logits},
 };
+
+on_every_device! {
+    values_and_gradients_of_every_family,
+    low_rank_adapters_train_alone,
+    recomputing_changes_no_bit,
+    logits_in_blocks_are_the_same,
+    packed_equals_one_by_one,
+    logits_are_hidden_states_times_the_projection,
+    gradients_of_two_passes_add_up,
+    adapters_of_another_model_are_refused,
+}
 
 /// Log-probabilities, then entropies, of the tokens of `batch`, by the plain model.
 fn plain(config: &PolicyConfig, weights: &Weights) -> Vec<f64> {
@@ -37,10 +47,9 @@ const FAMILIES: [Architecture; 4] =
     [Architecture::Llama, Architecture::Mistral, Architecture::Qwen2, Architecture::Qwen3];
 const ALL: usize = 1 << 20;
 
-#[test]
-fn values_and_gradients_of_every_family() {
+fn values_and_gradients_of_every_family<D: TestDevice>() {
     for architecture in FAMILIES {
-        let model = Model::new(architecture);
+        let model = Model::<D>::new(architecture);
         let tensors = model.params.to_tensors().unwrap();
         let names: Vec<String> = tensors.keys().cloned().collect();
         let inputs: Vec<Vec<f64>> = tensors.values().map(|tensor| wide(&tensor.data)).collect();
@@ -53,7 +62,7 @@ fn values_and_gradients_of_every_family() {
         let slopes = slopes(&inputs, &weights, plain);
         let mut grads = model.gradients(&weights, false, ALL);
         for param in model.params.iter() {
-            let ours = gradient(&mut grads, param).unwrap().to_vec();
+            let ours = host(param.var.device(), gradient(&mut grads, param).unwrap());
             let mut rest = &ours[..];
             for piece in &param.pieces {
                 let (of_piece, after) = rest.split_at(piece.shape.iter().product());
@@ -65,13 +74,12 @@ fn values_and_gradients_of_every_family() {
     }
 }
 
-#[test]
-fn low_rank_adapters_train_alone() {
-    let mut model = Model::new(Architecture::Llama);
+fn low_rank_adapters_train_alone<D: TestDevice>() {
+    let mut model = Model::<D>::new(Architecture::Llama);
     model.params.iter_mut().for_each(|param| param.trainable = false);
     let config = &model.config;
     let adapter = |seed: u64, rows: std::ops::Range<usize>, inputs: usize| Adapter {
-        a: super::harness::param(seed, 2, inputs),
+        a: super::harness::param::<D>(seed, 2, inputs),
         b: super::harness::param(seed + 1, rows.len(), 2),
         rows,
         scale: 0.5,
@@ -90,7 +98,7 @@ fn low_rank_adapters_train_alone() {
                 .map(|part| ["a", "b"].map(|which| format!("{which} model.layers.{layer}.{part}.weight")))
         })
         .collect();
-    let inputs: Vec<Vec<f64>> = lora.iter().map(|param| wide(param.var.value())).collect();
+    let inputs: Vec<Vec<f64>> = lora.iter().map(|param| wide(&values(param))).collect();
     let base: Weights =
         model.params.to_tensors().unwrap().into_iter().map(|(name, t)| (name, wide(&t.data))).collect();
     let plain = |inputs: &[Vec<f64>]| {
@@ -114,21 +122,24 @@ fn low_rank_adapters_train_alone() {
         assert_close("values", &model.values(recompute, ALL), &exact, 1e-5);
         let mut grads = model.gradients(&weights, recompute, ALL);
         for (index, param) in model.lora.as_ref().unwrap().iter().enumerate() {
-            let ours = gradient(&mut grads, param).unwrap();
-            assert_close(&names[index / 2][index % 2], ours, &slopes[index], 1e-4);
+            let ours = host(param.var.device(), gradient(&mut grads, param).unwrap());
+            assert_close(&names[index / 2][index % 2], &ours, &slopes[index], 1e-4);
         }
         assert!(model.params.iter().all(|param| gradient(&mut grads, param).is_none()));
     }
 }
 
-fn all_gradients(model: &Model, grads: &mut Gradients<f32, Cpu>) -> Vec<Vec<f32>> {
-    model.params.iter().map(|param: &Param<Cpu>| gradient(grads, param).unwrap().to_vec()).collect()
+fn all_gradients<D: TestDevice>(model: &Model<D>, grads: &mut Gradients<f32, D>) -> Vec<Vec<f32>> {
+    model
+        .params
+        .iter()
+        .map(|param: &Param<D>| host(param.var.device(), gradient(grads, param).unwrap()))
+        .collect()
 }
 
-#[test]
-fn recomputing_changes_no_bit() {
+fn recomputing_changes_no_bit<D: TestDevice>() {
     for architecture in FAMILIES {
-        let model = Model::new(architecture);
+        let model = Model::<D>::new(architecture);
         let weights = numbers(79, 2 * 7);
         let kept = all_gradients(&model, &mut model.gradients(&weights, false, ALL));
         let again = all_gradients(&model, &mut model.gradients(&weights, true, ALL));
@@ -137,9 +148,8 @@ fn recomputing_changes_no_bit() {
     }
 }
 
-#[test]
-fn logits_in_blocks_are_the_same() {
-    let model = Model::new(Architecture::Qwen2);
+fn logits_in_blocks_are_the_same<D: TestDevice>() {
+    let model = Model::<D>::new(Architecture::Qwen2);
     let weights = numbers(80, 2 * 7);
     let exact: Vec<Vec<f64>> =
         all_gradients(&model, &mut model.gradients(&weights, false, ALL)).iter().map(|g| wide(g)).collect();
@@ -150,10 +160,9 @@ fn logits_in_blocks_are_the_same() {
     }
 }
 
-#[test]
-fn packed_equals_one_by_one() {
+fn packed_equals_one_by_one<D: TestDevice>() {
     for architecture in FAMILIES {
-        let model = Model::new(architecture);
+        let model = Model::<D>::new(architecture);
         let packed = model.log_probs(&batch(), NoneTape, false, ALL).log_probs.as_vec();
         let batch = batch();
         let single: Vec<f32> = batch
@@ -169,9 +178,8 @@ fn packed_equals_one_by_one() {
     }
 }
 
-#[test]
-fn logits_are_hidden_states_times_the_projection() {
-    let model = Model::new(Architecture::Qwen3);
+fn logits_are_hidden_states_times_the_projection<D: TestDevice>() {
+    let model = Model::<D>::new(Architecture::Qwen3);
     let settings = ForwardSettings::default();
     let batch = Batch::new([[7_u32, 0, 2]]);
     let hidden = forward(&model.config, &model.params, None, &batch, NoneTape, settings).unwrap();
@@ -185,15 +193,14 @@ fn logits_are_hidden_states_times_the_projection() {
     assert_close("logits", &ours.device().download(ours.value()).unwrap(), &exact, 1e-5);
 }
 
-#[test]
-fn gradients_of_two_passes_add_up() {
-    use dfdx::tensor::{SplitTape, Trace, ZerosTensor};
-    let model = Model::new(Architecture::Llama);
+fn gradients_of_two_passes_add_up<D: TestDevice>() {
+    use dfdx::tensor::{SplitTape, Trace};
+    let model = Model::<D>::new(Architecture::Llama);
     let once =
-        |tape: OwnedTape<f32, Cpu>| (model.log_probs(&batch(), tape, false, ALL).log_probs.sum()).backward();
+        |tape: OwnedTape<f32, D>| (model.log_probs(&batch(), tape, false, ALL).log_probs.sum()).backward();
     let mut first = once(OwnedTape::default());
     let single = all_gradients(&model, &mut first);
-    let none: dfdx::tensor::Tensor<dfdx::shapes::Rank0, f32, Cpu> = Cpu::default().zeros();
+    let none: dfdx::tensor::Tensor<dfdx::shapes::Rank0, f32, D> = D::shared().zeros();
     let (_, tape) = none.traced(first).split_tape();
     let mut second = once(tape);
     for (ours, single) in all_gradients(&model, &mut second).iter().zip(&single) {
@@ -202,9 +209,8 @@ fn gradients_of_two_passes_add_up() {
     }
 }
 
-#[test]
-fn adapters_of_another_model_are_refused() {
-    let model = Model::new(Architecture::Llama);
+fn adapters_of_another_model_are_refused<D: TestDevice>() {
+    let model = Model::<D>::new(Architecture::Llama);
     let lora = Lora { layers: vec![LayerAdapters::default()] };
     let settings = ForwardSettings::default();
     let result = forward(&model.config, &model.params, Some(&lora), &batch(), NoneTape, settings);

@@ -2,19 +2,17 @@
 
 use std::sync::Arc;
 
-use dfdx::{
-    prelude::SumTo,
-    tensor::{Cpu, OwnedTape, TensorFromVec},
-    tensor_ops::Backward,
-};
+use dfdx::{prelude::SumTo, tensor::OwnedTape, tensor_ops::Backward};
 
 use super::{
-    harness::{assert_close, check, numbers, param, slopes, traced, wide},
+    harness::{
+        TestDevice, assert_close, check, host, numbers, on_every_device, param, slopes, traced, values, wide,
+    },
     reference::{self, Attention},
 };
 use crate::{
     config::{Architecture, PolicyConfig, RopeScaling},
-    kernels::train::{Heads, Kernels},
+    kernels::train::Heads,
     tape::{
         Adapter, Targets,
         attention::{self, Packing},
@@ -24,21 +22,35 @@ use crate::{
     },
 };
 
+on_every_device! {
+    rms_norm,
+    swiglu_of_stacked_halves,
+    embedding_with_repeated_tokens,
+    linear_with_bias_and_residual,
+    two_adapters_on_rows_of_one_matrix,
+    a_frozen_weight_has_no_gradient_but_passes_one_on,
+    log_probabilities_in_blocks_of_rows_and_columns,
+    a_temperature_must_be_positive,
+    attention_within_each_sequence,
+    attention_of_grouped_heads_and_of_windows,
+    attention_of_normalised_heads,
+    attention_over_several_blocks_and_segments,
+}
+
 fn by_rows(values: &[f64], columns: usize, f: impl Fn(usize, &[f64]) -> Vec<f64>) -> Vec<f64> {
     values.chunks(columns).enumerate().flat_map(|(row, x)| f(row, x)).collect()
 }
 
-#[test]
-fn rms_norm() {
+fn rms_norm<D: TestDevice>() {
     for (rows, columns) in [(1, 2), (3, 7), (5, 33), (40, 600)] {
-        let inputs = [param(1, rows, columns), param(2, 1, columns)];
+        let inputs = [param::<D>(1, rows, columns), param::<D>(2, 1, columns)];
         if rows * columns > 1000 {
             // Many tasks, too large for central differences: only the values.
-            let x = wide(inputs[0].var.value());
-            let scale = wide(inputs[1].var.value());
+            let x = wide(&values(&inputs[0]));
+            let scale = wide(&values(&inputs[1]));
             let exact = by_rows(&x, columns, |_, x| reference::rms_norm(x, &scale, 1e-5));
             let y = norm::rms_norm(traced(&inputs[0]), &inputs[1], 1e-5).unwrap();
-            assert_close("value", y.value(), &exact, 2e-6);
+            assert_close("value", &host(y.device(), y.value()), &exact, 2e-6);
             continue;
         }
         check(
@@ -49,37 +61,34 @@ fn rms_norm() {
     }
 }
 
-#[test]
-fn swiglu_of_stacked_halves() {
+fn swiglu_of_stacked_halves<D: TestDevice>() {
     for (rows, inner) in [(1, 1), (3, 5), (4, 19)] {
         check(
-            &[param(3, rows, 2 * inner)],
+            &[param::<D>(3, rows, 2 * inner)],
             |x| by_rows(&x[0], 2 * inner, |_, row| reference::swiglu(row)),
             |x| swiglu::swiglu(traced(&x[0])).unwrap(),
         );
     }
 }
 
-#[test]
-fn embedding_with_repeated_tokens() {
+fn embedding_with_repeated_tokens<D: TestDevice>() {
     let ids = [2_u32, 0, 2, 2, 1];
     check(
-        &[param(4, 4, 3)],
+        &[param::<D>(4, 4, 3)],
         |x| ids.iter().flat_map(|id| x[0][*id as usize * 3..][..3].to_vec()).collect(),
         |x| {
-            let ids = Cpu::default().ids(&ids).unwrap();
+            let ids = D::shared().ids(&ids).unwrap();
             embedding::embed(&x[0], &ids, 5, OwnedTape::default()).unwrap()
         },
     );
 }
 
-#[test]
-fn linear_with_bias_and_residual() {
+fn linear_with_bias_and_residual<D: TestDevice>() {
     let (rows, inputs, outputs) = (5, 7, 3);
     for (bias, residual) in [(false, false), (true, false), (false, true), (true, true)] {
-        let mut all = vec![param(5, rows, inputs), param(6, outputs, inputs)];
-        all.extend(bias.then(|| param(7, 1, outputs)));
-        all.extend(residual.then(|| param(8, rows, outputs)));
+        let mut all = vec![param::<D>(5, rows, inputs), param::<D>(6, outputs, inputs)];
+        all.extend(bias.then(|| param::<D>(7, 1, outputs)));
+        all.extend(residual.then(|| param::<D>(8, rows, outputs)));
         check(
             &all,
             |x| {
@@ -100,17 +109,16 @@ fn linear_with_bias_and_residual() {
     }
 }
 
-#[test]
-fn two_adapters_on_rows_of_one_matrix() {
+fn two_adapters_on_rows_of_one_matrix<D: TestDevice>() {
     let (rows, inputs, outputs, rank) = (5, 6, 9, 2);
     let places = [0..4, 6..9];
     let all = [
-        param(10, rows, inputs),
-        param(11, outputs, inputs),
-        param(12, rank, inputs),
-        param(13, 4, rank),
-        param(14, rank, inputs),
-        param(15, 3, rank),
+        param::<D>(10, rows, inputs),
+        param::<D>(11, outputs, inputs),
+        param::<D>(12, rank, inputs),
+        param::<D>(13, 4, rank),
+        param::<D>(14, rank, inputs),
+        param::<D>(15, 3, rank),
     ];
     check(
         &all,
@@ -138,9 +146,8 @@ fn two_adapters_on_rows_of_one_matrix() {
     );
 }
 
-#[test]
-fn a_frozen_weight_has_no_gradient_but_passes_one_on() {
-    let (x, mut weight) = (param(16, 2, 3), param(17, 4, 3));
+fn a_frozen_weight_has_no_gradient_but_passes_one_on<D: TestDevice>() {
+    let (x, mut weight) = (param::<D>(16, 2, 3), param::<D>(17, 4, 3));
     weight.trainable = false;
     let y = linear(traced(&x), &Linear { weight: &weight, bias: None, adapters: &[] }, None).unwrap();
     let mut grads = super::harness::backward(y, &[1.0; 8]);
@@ -148,10 +155,9 @@ fn a_frozen_weight_has_no_gradient_but_passes_one_on() {
     assert!(gradient(&mut grads, &x).is_some());
 }
 
-#[test]
-fn log_probabilities_in_blocks_of_rows_and_columns() {
+fn log_probabilities_in_blocks_of_rows_and_columns<D: TestDevice>() {
     let (rows, width, vocabulary, temperature) = (3, 2, 600, 1.5_f32);
-    let (hidden, projection) = (param(30, rows, width), param(31, vocabulary, width));
+    let (hidden, projection) = (param::<D>(30, rows, width), param::<D>(31, vocabulary, width));
     let targets = Targets::new(vec![2, 0, 2, 1], vec![599, 0, 300, 255]).unwrap();
     let pairs = targets.rows().iter().zip(targets.ids());
     let plain = |x: &[Vec<f64>]| -> Vec<f64> {
@@ -162,7 +168,7 @@ fn log_probabilities_in_blocks_of_rows_and_columns() {
         let both: Vec<[f64; 2]> = pairs.clone().map(one).collect();
         (0..2).flat_map(|which| both.iter().map(move |pair| pair[which])).collect()
     };
-    let inputs = [wide(hidden.var.value()), wide(projection.var.value())];
+    let inputs = [wide(&values(&hidden)), wide(&values(&projection))];
     let (exact, weights) = (plain(&inputs), numbers(32, 8));
     let slopes = slopes(&inputs, &weights, plain);
     // 256 numbers are less than one row, 1,000 are one row and more, and at the last all logits are kept.
@@ -170,20 +176,22 @@ fn log_probabilities_in_blocks_of_rows_and_columns() {
         let out = log_probs(traced(&hidden), &projection, &targets, temperature, bytes).unwrap();
         let ours = [out.log_probs.as_vec(), out.entropies.as_vec()].concat();
         assert_close("values", &ours, &exact, 1e-5);
-        let weight = |part: &[f32]| Cpu::default().tensor_from_vec(part.to_vec(), (4,));
+        let weight = |part: &[f32]| D::shared().tensor_from_vec(part.to_vec(), (4,));
         let loss =
             (out.log_probs * weight(&weights[..4])).sum() + (out.entropies * weight(&weights[4..])).sum();
         let mut grads = loss.backward();
-        assert_close("hidden", gradient(&mut grads, &hidden).unwrap(), &slopes[0], 1e-4);
-        assert_close("projection", gradient(&mut grads, &projection).unwrap(), &slopes[1], 1e-4);
+        for (input, slopes) in [&hidden, &projection].into_iter().zip(&slopes) {
+            let ours = host(hidden.var.device(), gradient(&mut grads, input).unwrap());
+            assert_close("gradient", &ours, slopes, 1e-4);
+        }
     }
 }
 
-#[test]
-fn a_temperature_must_be_positive() {
+fn a_temperature_must_be_positive<D: TestDevice>() {
     let targets = Targets::new(vec![0], vec![0]).unwrap();
     for temperature in [0.0, -1.0, f32::NAN, f32::INFINITY] {
-        let result = log_probs(traced(&param(33, 1, 2)), &param(34, 3, 2), &targets, temperature, 0);
+        let result =
+            log_probs(traced(&param::<D>(33, 1, 2)), &param::<D>(34, 3, 2), &targets, temperature, 0);
         assert!(result.unwrap_err().to_string().contains("not a positive number"));
     }
 }
@@ -212,7 +220,7 @@ fn shape(num_heads: usize, num_kv_heads: usize, head_dim: usize) -> PolicyConfig
 }
 
 /// Rotary embedding and attention of packed sequences, with or without norms of the heads.
-fn check_attention(config: &PolicyConfig, offsets: &[usize]) {
+fn check_attention<D: TestDevice>(config: &PolicyConfig, offsets: &[usize]) {
     let heads = Heads {
         rows: *offsets.last().unwrap(),
         query_heads: config.num_heads,
@@ -220,9 +228,9 @@ fn check_attention(config: &PolicyConfig, offsets: &[usize]) {
         head_dim: config.head_dim,
     };
     let width = heads.width();
-    let mut inputs = vec![param(20, heads.rows, width)];
+    let mut inputs = vec![param::<D>(20, heads.rows, width)];
     if config.qk_norm {
-        inputs.extend([param(21, 1, config.head_dim), param(22, 1, config.head_dim)]);
+        inputs.extend([param::<D>(21, 1, config.head_dim), param::<D>(22, 1, config.head_dim)]);
     }
     check(
         &inputs,
@@ -234,7 +242,7 @@ fn check_attention(config: &PolicyConfig, offsets: &[usize]) {
             sequences.flatten().flatten().collect()
         },
         |x| {
-            let layout = Cpu::default()
+            let layout = D::shared()
                 .layout(
                     offsets,
                     &vec![false; offsets.len() - 1],
@@ -250,27 +258,23 @@ fn check_attention(config: &PolicyConfig, offsets: &[usize]) {
     );
 }
 
-#[test]
-fn attention_within_each_sequence() {
-    check_attention(&shape(1, 1, 2), &[0, 1]);
-    check_attention(&shape(2, 2, 4), &[0, 5]);
-    check_attention(&shape(2, 1, 6), &[0, 3, 3, 4, 9]);
+fn attention_within_each_sequence<D: TestDevice>() {
+    check_attention::<D>(&shape(1, 1, 2), &[0, 1]);
+    check_attention::<D>(&shape(2, 2, 4), &[0, 5]);
+    check_attention::<D>(&shape(2, 1, 6), &[0, 3, 3, 4, 9]);
 }
 
-#[test]
-fn attention_of_grouped_heads_and_of_windows() {
-    check_attention(&shape(4, 2, 4), &[0, 2, 7]);
-    check_attention(&PolicyConfig { sliding_window: Some(3), ..shape(2, 1, 2) }, &[0, 6, 8]);
-    check_attention(&PolicyConfig { sliding_window: Some(1), ..shape(1, 1, 2) }, &[0, 4]);
+fn attention_of_grouped_heads_and_of_windows<D: TestDevice>() {
+    check_attention::<D>(&shape(4, 2, 4), &[0, 2, 7]);
+    check_attention::<D>(&PolicyConfig { sliding_window: Some(3), ..shape(2, 1, 2) }, &[0, 6, 8]);
+    check_attention::<D>(&PolicyConfig { sliding_window: Some(1), ..shape(1, 1, 2) }, &[0, 4]);
 }
 
-#[test]
-fn attention_of_normalised_heads() {
-    check_attention(&PolicyConfig { qk_norm: true, ..shape(2, 1, 4) }, &[0, 4, 6]);
+fn attention_of_normalised_heads<D: TestDevice>() {
+    check_attention::<D>(&PolicyConfig { qk_norm: true, ..shape(2, 1, 4) }, &[0, 4, 6]);
 }
 
-#[test]
-fn attention_over_several_blocks_and_segments() {
-    check_attention(&shape(2, 1, 2), &[0, 7, 80, 90]);
-    check_attention(&PolicyConfig { sliding_window: Some(20), ..shape(1, 1, 2) }, &[0, 70]);
+fn attention_over_several_blocks_and_segments<D: TestDevice>() {
+    check_attention::<D>(&shape(2, 1, 2), &[0, 7, 80, 90]);
+    check_attention::<D>(&PolicyConfig { sliding_window: Some(20), ..shape(1, 1, 2) }, &[0, 70]);
 }

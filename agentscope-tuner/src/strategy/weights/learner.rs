@@ -80,7 +80,7 @@ impl Start {
             Processor::Cpu => Ok(Box::new(plan.trainer(&Cpu::default(), base, resumed)?)),
             #[cfg(feature = "cuda")]
             Processor::Cuda => {
-                let device = policy::device::cuda()?;
+                let device = policy::device::cuda(0)?;
                 let base = Params::new(&device, &plan.config, base.to_tensors()?)?;
                 Ok(Box::new(plan.trainer(&device, base, resumed)?))
             }

@@ -1,0 +1,33 @@
+//! SwiGLU.
+
+use super::{Argument, Card, Launch, count, length};
+
+/// silu(gate) · up, of rows that hold `inner` numbers of gate, then as many of up.
+pub(crate) fn forward<C: Card>(card: &C, gate_up: &C::Floats, inner: usize) -> Result<C::Floats, C::Error> {
+    let len = card.len(gate_up) / 2;
+    card.check(inner > 0 && len % inner == 0 && 2 * len == card.len(gate_up))?;
+    let mut out = card.floats(len)?;
+    if len > 0 {
+        let mut arguments = [Argument::Read(gate_up), Argument::Write(&mut out), count(inner), length(len)];
+        // SAFETY: `out` holds `len` numbers and `gate_up` whole rows of twice as many.
+        unsafe { card.launch(Launch::elements("swiglu", len), &mut arguments)? };
+    }
+    Ok(out)
+}
+
+/// Turns gate and up into their gradients.
+pub(crate) fn backward<C: Card>(
+    card: &C,
+    gate_up: &mut C::Floats,
+    inner: usize,
+    dy: &C::Floats,
+) -> Result<(), C::Error> {
+    let len = card.len(dy);
+    card.check(inner > 0 && len % inner == 0 && card.len(gate_up) == 2 * len)?;
+    if len == 0 {
+        return Ok(());
+    }
+    let mut arguments = [Argument::Write(gate_up), Argument::Read(dy), count(inner), length(len)];
+    // SAFETY: `dy` holds `len` numbers and `gate_up` whole rows of twice as many.
+    unsafe { card.launch(Launch::elements("swiglu_backward", len), &mut arguments) }
+}
