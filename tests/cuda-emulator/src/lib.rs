@@ -87,7 +87,7 @@ pub fn launch(
     arguments: &mut [Argument<'_>],
     order: Order,
 ) -> Result<(), String> {
-    if threads == 0 || threads % 32 != 0 || threads > 1024 {
+    if threads == 0 || !threads.is_multiple_of(32) || threads > 1024 {
         return Err(format!("{name}: a block of {threads} threads is not one of 1 to 32 whole warps"));
     }
     if shared_bytes > 48 * 1024 {
