@@ -37,10 +37,13 @@ cudarc_sources() {
 print(next(os.path.dirname(p["manifest_path"]) for p in json.load(sys.stdin)["packages"] if p["name"] == "cudarc"))'
 }
 
-# stub LIBRARY VERSION FOLDER: an empty function for each one that cudarc declares for this library.
+# stub LIBRARY VERSION FOLDER: for each function that cudarc declares for this library, one that answers 100, which is
+# CUDA_ERROR_NO_DEVICE; only the two that put errors into words do their work.
 stub() {
   local library=$1 version=$2 declarations=$3
-  grep -hoE 'pub fn [A-Za-z0-9_]+' "$declarations"/sys*.rs | sort -u | sed -E 's/pub fn (.*)/int \1(void) { return 100; }/' |
+  grep -hoE 'pub fn [A-Za-z0-9_]+' "$declarations"/sys*.rs | sort -u | sed -E '
+    s/pub fn (cuGetError(Name|String))$/int \1(int error, const char **text) { *text = "no driver, only a stub"; return 0; }/
+    s/pub fn (.*)/int \1(void) { return 100; }/' |
     cc -x c -shared -fPIC -w -fno-builtin -Wl,-soname,"lib$library.so.$version" -o "$stubs/lib$library.so.$version" -
   ln -sf "lib$library.so.$version" "$stubs/lib$library.so"
 }

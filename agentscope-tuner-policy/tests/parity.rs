@@ -7,7 +7,6 @@ mod common;
 use agentscope_tuner_policy::{
     Params, PolicyConfig,
     checkpoint::Checkpoint,
-    device::Device as _,
     engine::{Completion, Engine, EngineSettings, Request, Sampling},
     tape::{Batch, ForwardSettings, Kernels, LogProbs, Targets, forward, gradient, log_probs, logits},
 };

@@ -1,5 +1,7 @@
 //! Compiles the policy's CUDA sources for the host, with a table of their kernels by name.
 
+#![allow(clippy::print_stdout, reason = "Cargo listens there")]
+
 use std::{env, fmt::Write as _, fs, path::PathBuf};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

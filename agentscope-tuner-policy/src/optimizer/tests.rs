@@ -7,7 +7,6 @@ use serde::Deserialize;
 
 use super::{AdamW, AdamWSettings, Decay, Schedule, UpdateKernels};
 use crate::{
-    device::Device,
     params::{Param, Piece},
     testing::numbers,
     var::Var,

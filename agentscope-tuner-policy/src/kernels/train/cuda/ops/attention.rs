@@ -122,7 +122,7 @@ fn fits<C: Card>(card: &C, split: &C::Floats, heads: Heads, layout: &Layout<C>) 
     let Heads { query_heads, kv_heads, head_dim, .. } = heads;
     layout.serves(heads)
         && kv_heads > 0
-        && query_heads % kv_heads == 0
+        && query_heads.is_multiple_of(kv_heads)
         && head_dim <= WARP * PARTS
         && card.len(split) == heads.rows * heads.width()
 }

@@ -47,7 +47,7 @@ pub(crate) fn add_rows<C: Card>(card: &C, into: &mut C::Floats, values: &C::Floa
     if len == 0 {
         return Ok(());
     }
-    card.check(columns > 0 && len % columns == 0)?;
+    card.check(columns > 0 && len.is_multiple_of(columns))?;
     let rows = len / columns;
     let rows_of_part = rows.div_ceil(MOST_PARTS).max(ROWS_OF_PART);
     let parts = rows.div_ceil(rows_of_part);

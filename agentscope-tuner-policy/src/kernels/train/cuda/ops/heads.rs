@@ -28,7 +28,7 @@ fn fits<C: Card>(
 ) -> bool {
     let scales =
         norms.is_none_or(|norms| [norms.query, norms.key].iter().all(|s| card.len(s) == heads.head_dim));
-    layout.serves(heads) && len == heads.rows * heads.width() && heads.head_dim % 2 == 0 && scales
+    layout.serves(heads) && len == heads.rows * heads.width() && heads.head_dim.is_multiple_of(2) && scales
 }
 
 fn sizes<'a, C: Card>(heads: Heads, eps: Option<f32>) -> [Argument<'a, C>; 5] {

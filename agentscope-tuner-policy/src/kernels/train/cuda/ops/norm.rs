@@ -10,7 +10,7 @@ pub(crate) fn forward<C: Card>(
     eps: f32,
 ) -> Result<C::Floats, C::Error> {
     let (len, columns) = (card.len(x), card.len(scale));
-    card.check(columns > 0 && len % columns == 0)?;
+    card.check(columns > 0 && len.is_multiple_of(columns))?;
     let mut out = card.floats(len)?;
     if len > 0 {
         let launch = Launch::rows("rms_norm", len / columns, columns);
@@ -36,7 +36,7 @@ pub(crate) fn backward<C: Card>(
     dscale: Option<&mut C::Floats>,
 ) -> Result<(), C::Error> {
     let (len, columns) = (card.len(x), card.len(scale));
-    card.check(columns > 0 && len % columns == 0 && card.len(dy) == len && card.len(dx) == len)?;
+    card.check(columns > 0 && len.is_multiple_of(columns) && card.len(dy) == len && card.len(dx) == len)?;
     if len == 0 {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use super::{Argument, Card, Launch, count, length};
 /// silu(gate) · up, of rows that hold `inner` numbers of gate, then as many of up.
 pub(crate) fn forward<C: Card>(card: &C, gate_up: &C::Floats, inner: usize) -> Result<C::Floats, C::Error> {
     let len = card.len(gate_up) / 2;
-    card.check(inner > 0 && len % inner == 0 && 2 * len == card.len(gate_up))?;
+    card.check(inner > 0 && len.is_multiple_of(inner) && 2 * len == card.len(gate_up))?;
     let mut out = card.floats(len)?;
     if len > 0 {
         let mut arguments = [Argument::Read(gate_up), Argument::Write(&mut out), count(inner), length(len)];
@@ -23,7 +23,7 @@ pub(crate) fn backward<C: Card>(
     dy: &C::Floats,
 ) -> Result<(), C::Error> {
     let len = card.len(dy);
-    card.check(inner > 0 && len % inner == 0 && card.len(gate_up) == 2 * len)?;
+    card.check(inner > 0 && len.is_multiple_of(inner) && card.len(gate_up) == 2 * len)?;
     if len == 0 {
         return Ok(());
     }
