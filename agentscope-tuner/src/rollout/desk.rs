@@ -157,7 +157,7 @@ impl Desk {
     }
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> Error {
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> Error {
     let message = panic_message(panic).unwrap_or("without a message");
     Error::new(ErrorKind::Other, format!("a rollout panicked in the engine: {message}"))
 }
