@@ -26,7 +26,7 @@ pub use file::{
 };
 pub use overrides::Override;
 pub use prompt::PromptTable;
-pub use ray::{EngineName, RayTable};
+pub use ray::{Decode, EngineName, RayTable};
 pub use schema::schema;
 #[cfg(feature = "embedded")]
 pub use weights::{LoraTable, OverlongTable, WarmStartTable, WeightsTable};

@@ -19,6 +19,17 @@ pub enum EngineName {
     Ray,
 }
 
+/// Where embedded models answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Decode {
+    /// Where the rollouts run that ask them.
+    #[default]
+    Nodes,
+    /// In the process that holds the run.
+    Home,
+}
+
 /// `[ray]`: the cluster that rollouts run on with `run.engine = "ray"`, and what each worker there gets. A worker is a process of
 /// this program that runs rollouts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,6 +63,10 @@ pub struct RayTable {
     /// Files that slots and judges name travel by themselves.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
+    /// Where embedded models answer: on the `nodes`, to which every version of their weights is carried, or at `home`; `nodes` when
+    /// unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decode: Option<Decode>,
     /// Seconds that the cluster, and then the first worker, is waited for, above 0; 120 when unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<f64>,

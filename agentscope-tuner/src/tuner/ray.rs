@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    config::{Config, EngineName},
+    config::{Config, Decode, EngineName},
     error::{Error, ErrorKind, Result},
     rollout::remote::{File, RayOptions},
 };
@@ -43,6 +43,7 @@ pub(crate) fn ray_options(config: &Config) -> Result<Option<RayOptions>> {
         program: std::env::current_exe()?,
         arguments: ARGUMENTS.map(str::to_owned).to_vec(),
         files,
+        decodes: table.decode.unwrap_or_default() == Decode::Nodes,
         patience: table.timeout.map_or(PATIENCE, Duration::from_secs_f64),
     }))
 }

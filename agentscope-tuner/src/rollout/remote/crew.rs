@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -17,11 +18,18 @@ use super::{
     roster::{Ended, MOST_LOSSES, Roster},
     wire::{Fault, Given, Outcome, PROTOCOL, Setup, ToHome, ToWorker, line},
 };
+#[cfg(feature = "embedded")]
+use super::{
+    delegate::Delegate,
+    policies::{Policies, Weights},
+};
+#[cfg(feature = "embedded")]
+use crate::model::{ChatResponse, embedded::Embedded};
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{ChatRequest, endpoint::Waits},
     rollout::{
-        Engine, Job, Key, Record, Status,
+        Engine, Job, Key, PricedModel, Record, Status,
         call::Books as _,
         desk::{Executor, Ready},
         record::hexadecimal,
@@ -39,14 +47,35 @@ pub(crate) struct Crew {
     carrier: Arc<dyn Carrier>,
     roster: Mutex<Roster>,
     changed: Notify,
+    /// Where embedded models answer on workers.
+    #[cfg(feature = "embedded")]
+    policies: Option<Policies>,
 }
 
 impl Crew {
-    /// A crew for the rollouts of `engine`, of which each worker has at most `room` at once.
-    pub(crate) fn new(engine: &Engine, carrier: Arc<dyn Carrier>, room: usize) -> Arc<Self> {
+    /// A crew for the rollouts of `engine`, of which each worker has at most `room` at once. Embedded models answer on the
+    /// workers where there is a directory, `weights`, in which weights are written on their way there; else at home.
+    pub(crate) fn new(
+        engine: &Engine,
+        carrier: Arc<dyn Carrier>,
+        room: usize,
+        weights: Option<PathBuf>,
+    ) -> Arc<Self> {
         let home = Home { ledger: Arc::clone(&engine.ledger), models: engine.models().clone() };
         let (roster, changed) = (Mutex::new(Roster::new(room)), Notify::new());
-        Arc::new(Self { home, carrier, roster, changed })
+        #[cfg(feature = "embedded")]
+        if weights.is_some() {
+            let models = engine.models().iter().map(|(_, model)| model.model.id());
+            models.filter_map(Embedded::loaded).for_each(|model| model.keep());
+        }
+        Arc::new(Self {
+            home,
+            carrier,
+            roster,
+            changed,
+            #[cfg(feature = "embedded")]
+            policies: weights.map(Policies::new),
+        })
     }
 
     /// What every worker is told first, given the settings as text.
@@ -110,6 +139,8 @@ impl Crew {
             ToHome::Ask { id, model, key, request } => self.answer(worker, id, &key, Some((model, request))),
             ToHome::Recall { id, key } => self.answer(worker, id, &key, None),
             ToHome::Drop { id } => _ = self.lock().settled(worker, id).map(|task| task.abort()),
+            #[cfg(feature = "embedded")]
+            ToHome::Generated { id, weights, result } => self.generated(worker, id, &weights, result.into()),
             ToHome::Beat => {}
         }
     }
@@ -139,12 +170,47 @@ impl Crew {
                 let waits = Waits::telling(move |on| {
                     send(carrier.as_ref(), worker, &ToWorker::Waiting { id, on });
                 });
-                self.home.ask(&model, key, &request, &waits).await
+                match self.model(&model, worker) {
+                    Ok(model) => self.home.ask(&model, key, &request, &waits).await,
+                    Err(error) => Err(error),
+                }
             }
         };
         if self.lock().settled(worker, id).is_some() {
             self.send(worker, &ToWorker::Answer { id, result: Outcome::from(result) });
         }
+    }
+
+    /// The model of this name, as it is called for `worker`.
+    fn model(self: &Arc<Self>, name: &str, worker: u64) -> Result<Arc<PricedModel>> {
+        let model = self.home.models.get(name)?;
+        #[cfg(feature = "embedded")]
+        if let (Some(_), Some(delegate)) = (&self.policies, Delegate::of(model, self, worker)) {
+            return Ok(Arc::new(delegate));
+        }
+        Ok(Arc::clone(model))
+    }
+
+    /// Takes what an embedded model of `worker` answered, if it did so by the weights that were asked for.
+    #[cfg(feature = "embedded")]
+    fn generated(&self, worker: u64, id: u64, weights: &Weights, result: Result<Box<ChatResponse>>) {
+        let Some(wanted) = self.lock().wanted(worker, id) else { return };
+        let result = match wanted.weights == *weights {
+            true => result.map(|response| *response),
+            false => Err(Error::new(ErrorKind::Other, "a worker answered by other weights: this is a bug")),
+        };
+        // It may have been cut in the meantime.
+        wanted.done.send(result).ok();
+    }
+
+    #[cfg(feature = "embedded")]
+    pub(super) fn carrier(&self) -> &dyn Carrier {
+        self.carrier.as_ref()
+    }
+
+    #[cfg(feature = "embedded")]
+    pub(super) fn policies(&self) -> Option<&Policies> {
+        self.policies.as_ref()
     }
 
     fn hand_out(&self) {
@@ -189,11 +255,11 @@ impl Crew {
         }
     }
 
-    fn send(&self, worker: u64, message: &ToWorker) {
+    pub(super) fn send(&self, worker: u64, message: &ToWorker) {
         send(self.carrier.as_ref(), worker, message);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Roster> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Roster> {
         self.roster.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

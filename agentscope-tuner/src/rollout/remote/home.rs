@@ -7,7 +7,7 @@ use crate::{
     error::Result,
     model::{ChatRequest, endpoint::Waits},
     rollout::{
-        Key, ModelTable,
+        Key, ModelTable, PricedModel,
         call::{Answer, Books as _, Ledger, Prepared},
     },
 };
@@ -23,13 +23,12 @@ impl Home {
     /// The answer of `model` to `request`, which was made ready by a worker; remembered, or paid now.
     pub(super) async fn ask(
         &self,
-        model: &str,
+        model: &Arc<PricedModel>,
         key: Key,
         request: &ChatRequest,
         waits: &Waits,
     ) -> Result<Option<Given>> {
         let mut prepared = Prepared::as_sent(request)?;
-        let model = self.models.get(model)?;
         let Answer { response, cached } =
             self.ledger.find_or_pay(key, &mut prepared, model, waits, None).await?;
         Ok(Some(Given { response: Arc::unwrap_or_clone(response), cached }))

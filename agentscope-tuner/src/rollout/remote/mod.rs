@@ -9,9 +9,15 @@
 
 mod carrier;
 mod crew;
+#[cfg(feature = "embedded")]
+mod decode;
+#[cfg(feature = "embedded")]
+mod delegate;
 mod errand;
 mod home;
 mod link;
+#[cfg(feature = "embedded")]
+mod policies;
 mod ray;
 mod roster;
 #[cfg(test)]
@@ -19,7 +25,8 @@ mod tests;
 mod wire;
 mod worker;
 
+pub(crate) use carrier::File;
 use crew::Crew;
-pub(crate) use ray::{File, RayOptions, connect};
+pub(crate) use ray::{RayOptions, connect};
 pub(crate) use wire::{Setup, ToWorker, unable};
 pub(crate) use worker::{Trade, Worker};

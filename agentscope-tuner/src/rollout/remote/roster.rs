@@ -7,6 +7,8 @@ use std::{
 
 use tokio::{sync::oneshot, task::AbortHandle, time::Instant};
 
+#[cfg(feature = "embedded")]
+use super::delegate::Wanted;
 use super::wire::Fault;
 use crate::{error::Result, rollout::Record};
 
@@ -42,6 +44,9 @@ struct Member {
     /// Questions of it that are being answered.
     asks: HashMap<u64, AbortHandle>,
     heard: Instant,
+    /// Answers of its embedded models that are waited for.
+    #[cfg(feature = "embedded")]
+    wanted: HashMap<u64, Wanted>,
 }
 
 /// The books of a crew. Numbers of orders and workers are never used twice.
@@ -100,7 +105,15 @@ impl Roster {
     /// A worker was started.
     pub(super) fn join(&mut self, worker: u64) {
         let (busy, asks) = Default::default();
-        self.members.insert(worker, Member { ready: false, busy, asks, heard: Instant::now() });
+        let member = Member {
+            ready: false,
+            busy,
+            asks,
+            heard: Instant::now(),
+            #[cfg(feature = "embedded")]
+            wanted: HashMap::new(),
+        };
+        self.members.insert(worker, member);
     }
 
     /// A worker says that it can work.
@@ -182,6 +195,21 @@ impl Roster {
         }
         self.members.clear();
         self.waiting.clear();
+    }
+
+    /// Notes that an answer of `worker` is waited for; its number, if the worker is still there.
+    #[cfg(feature = "embedded")]
+    pub(super) fn want(&mut self, worker: u64, wanted: Wanted) -> Option<u64> {
+        let id = self.next;
+        self.members.get_mut(&worker)?.wanted.insert(id, wanted);
+        self.next += 1;
+        Some(id)
+    }
+
+    /// Forgets an answer that was waited for; who waited, if somebody still did.
+    #[cfg(feature = "embedded")]
+    pub(super) fn wanted(&mut self, worker: u64, id: u64) -> Option<Wanted> {
+        self.members.get_mut(&worker)?.wanted.remove(&id)
     }
 
     /// Notes that a question of `worker` is being answered.

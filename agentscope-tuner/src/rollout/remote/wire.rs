@@ -1,10 +1,14 @@
 //! What home and workers say to each other.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "embedded")]
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::errand::{Described, Errand};
+#[cfg(feature = "embedded")]
+use super::policies::Weights;
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{ChatRequest, ChatResponse},
@@ -26,6 +30,15 @@ pub(crate) enum ToWorker {
     Answer { id: u64, result: Outcome<Option<Given>> },
     /// Whether an ask waits for a free place at its endpoint: such time is not work.
     Waiting { id: u64, on: bool },
+    /// Weights lie in this directory now.
+    #[cfg(feature = "embedded")]
+    Weights { name: String, directory: PathBuf },
+    /// An embedded model is to answer, by these weights.
+    #[cfg(feature = "embedded")]
+    Generate { id: u64, weights: Weights, request: Box<ChatRequest> },
+    /// Nobody waits for that answer any more.
+    #[cfg(feature = "embedded")]
+    Cease { id: u64 },
     /// Nobody wants to know about these rollouts any more.
     Drop { id: u64 },
 }
@@ -44,6 +57,9 @@ pub(crate) enum ToHome {
     Ask { id: u64, model: String, key: String, request: Box<ChatRequest> },
     /// What was answered under `key`?
     Recall { id: u64, key: String },
+    /// What an embedded model answered, by these weights.
+    #[cfg(feature = "embedded")]
+    Generated { id: u64, weights: Weights, result: Outcome<Box<ChatResponse>> },
     /// Nobody waits for the answer any more.
     Drop { id: u64 },
     /// It is alive.

@@ -44,6 +44,14 @@ pub(crate) struct Trade {
     pub(crate) access: Arc<dyn Access>,
 }
 
+/// What is under way, by home's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Duty {
+    Rollout(u64),
+    #[cfg(feature = "embedded")]
+    Answer(u64),
+}
+
 /// Runs rollouts for home.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -52,7 +60,9 @@ pub(crate) struct Worker {
     models: ModelTable,
     link: Arc<Link>,
     bound: HashMap<Key, Arc<Bindings>>,
-    under_way: HashMap<u64, AbortHandle>,
+    under_way: HashMap<Duty, AbortHandle>,
+    #[cfg(feature = "embedded")]
+    decoder: Arc<super::decode::Decoder>,
 }
 
 impl Worker {
@@ -67,7 +77,16 @@ impl Worker {
         let books = Arc::clone(&link) as _;
         let stage = Arc::new(Stage { workflow, judge, seed, limits, books, access: Some(access) });
         let (bound, under_way) = Default::default();
-        Self { stage, slots, models, link, bound, under_way }
+        Self {
+            stage,
+            slots,
+            models,
+            link,
+            bound,
+            under_way,
+            #[cfg(feature = "embedded")]
+            decoder: Arc::default(),
+        }
     }
 
     /// Runs rollouts until home says no more; what is under way then is dropped, since nobody wants it.
@@ -85,25 +104,35 @@ impl Worker {
                     Some(line) => self.hear(line.as_ref(), &mut running)?,
                 },
                 Some(ended) = running.join_next() => {
-                    ended.ok().and_then(|id| self.under_way.remove(&id));
+                    ended.ok().and_then(|duty| self.under_way.remove(&duty));
                 }
                 _ = beat.tick() => self.link.say(&ToHome::Beat)?,
             }
         }
     }
 
-    fn hear(&mut self, line: &[u8], running: &mut JoinSet<u64>) -> Result<()> {
+    fn hear(&mut self, line: &[u8], running: &mut JoinSet<Duty>) -> Result<()> {
         match ToWorker::read(line)? {
             ToWorker::Setup(_) => {}
             ToWorker::Rollout { id, jobs } => self.begin(id, jobs, running)?,
             ToWorker::Answer { id, result } => self.link.settle(id, result.into()),
             ToWorker::Waiting { id, on } => self.link.waiting(id, on),
-            ToWorker::Drop { id } => _ = self.under_way.remove(&id).map(|task| task.abort()),
+            #[cfg(feature = "embedded")]
+            ToWorker::Weights { name, directory } => self.decoder.arrived(name, directory),
+            #[cfg(feature = "embedded")]
+            ToWorker::Generate { id, weights, request } => self.generate(id, weights, request, running),
+            #[cfg(feature = "embedded")]
+            ToWorker::Cease { id } => {
+                self.under_way.remove(&Duty::Answer(id)).inspect(AbortHandle::abort);
+            }
+            ToWorker::Drop { id } => {
+                self.under_way.remove(&Duty::Rollout(id)).inspect(AbortHandle::abort);
+            }
         }
         Ok(())
     }
 
-    fn begin(&mut self, id: u64, jobs: Vec<Errand>, running: &mut JoinSet<u64>) -> Result<()> {
+    fn begin(&mut self, id: u64, jobs: Vec<Errand>, running: &mut JoinSet<Duty>) -> Result<()> {
         let bundle = match jobs.into_iter().map(|errand| self.ready(errand)).collect::<Result<Vec<_>>>() {
             Ok(bundle) => bundle,
             Err(error) => return self.link.say(&ToHome::Records { id, result: Err(error).into() }),
@@ -113,10 +142,28 @@ impl Worker {
             let result = run(&stage, &bundle).await;
             // Nobody listens any more: then this process ends, too.
             link.say(&ToHome::Records { id, result: Outcome::from(result) }).ok();
-            id
+            Duty::Rollout(id)
         });
-        self.under_way.insert(id, task);
+        self.under_way.insert(Duty::Rollout(id), task);
         Ok(())
+    }
+
+    /// Lets an embedded model of this worker answer.
+    #[cfg(feature = "embedded")]
+    fn generate(
+        &mut self,
+        id: u64,
+        weights: super::policies::Weights,
+        request: Box<crate::model::ChatRequest>,
+        running: &mut JoinSet<Duty>,
+    ) {
+        let (decoder, link) = (Arc::clone(&self.decoder), Arc::clone(&self.link));
+        let task = running.spawn(async move {
+            let result = decoder.answer(&weights, &request).await.map(Box::new);
+            link.say(&ToHome::Generated { id, weights, result: result.into() }).ok();
+            Duty::Answer(id)
+        });
+        self.under_way.insert(Duty::Answer(id), task);
     }
 
     fn ready(&mut self, errand: Errand) -> Result<Ready> {

@@ -4,7 +4,7 @@ It reads lines of JSON on standard input and writes lines of JSON on standard ou
 
     {"start": {"address", "workers", "most", "cpus", "gpus", "resources", "env", "program", "arguments", "files", "setup"}}
 
-After it come {"send": {"worker", "line"}} and {"end": {"worker"}}. Written are {"connected": {"workers", "nodes", "cpus",
+After it come {"send": {"worker", "line"}}, {"end": {"worker"}} and {"share": {"name", "files", "forget"}}. Written are {"connected": {"workers", "nodes", "cpus",
 "ray"}}, and for each worker {"up": {"worker", "node"}}, {"lines": {"worker", "lines"}} and {"lost": {"worker", "why"}}; or,
 once, {"fatal": {"message"}}. When standard input ends, the workers are ended, and so is this script.
 """
@@ -51,6 +51,7 @@ class Worker:
     def __init__(self, host, start, blobs):
         self.lines = queue.Queue()
         self.early, self.next = {}, 0
+        self.places = {}
         self.process = None
         self.failure = None
         try:
@@ -117,6 +118,16 @@ class Worker:
             self.write(self.early.pop(self.next))
             self.next += 1
 
+    def fetch(self, name, files, blobs, forget):
+        """Brings shared files to this node, and tells the process where they are."""
+        import shutil
+
+        directory = self.materialize(files, blobs)
+        self.places[name] = directory
+        if forget in self.places:
+            shutil.rmtree(self.places.pop(forget), ignore_errors=True)
+        self.write([json.dumps({"weights": {"name": name, "directory": directory}})])
+
     def write(self, lines):
         try:
             self.process.stdin.write("".join(line + "\n" for line in lines).encode())
@@ -168,14 +179,8 @@ class Driver:
         self.actors = {}  # by number: the actor, and the lines that wait for it
         self.count = 0
         self.connect(start["address"])
-        self.blobs = {}
-        for file in start["files"]:
-            with open(file.pop("from"), "rb") as content:
-                data = content.read()
-            file["hash"] = hashlib.sha256(data).hexdigest()
-            # Inside a list a reference stays one: who has the file already does not fetch it.
-            if file["hash"] not in self.blobs:
-                self.blobs[file["hash"]] = [ray.put(data)]
+        self.shared = {}  # by name: files and their contents
+        self.blobs = self.put(start["files"])
         total = ray.cluster_resources().get("CPU", 0.0)
         fitting = int(total / start["cpus"]) if start["cpus"] else int(total)
         self.wanted = start["workers"] or max(1, min(fitting, start["most"]))
@@ -198,6 +203,27 @@ class Driver:
             if "ersion mismatch" in text:
                 fail(f"{text} Install the versions of the cluster, or name a Python that has them as ray.python in tuner.toml")
             fail(f"the cluster at {address} cannot be joined: {text}. Start one with `ray start --head`, or correct ray.address in tuner.toml")
+
+    def put(self, files):
+        """Puts the contents of files into the object store, by their hashes, which the files get."""
+        blobs = {}
+        for file in files:
+            with open(file.pop("from"), "rb") as content:
+                data = content.read()
+            file["hash"] = hashlib.sha256(data).hexdigest()
+            # Inside a list a reference stays one: who has the file already does not fetch it.
+            if file["hash"] not in blobs:
+                blobs[file["hash"]] = [ray.put(data)]
+        return blobs
+
+    def share(self, name, files, forget):
+        blobs = self.put(files)
+        with self.lock:
+            self.shared[name] = (files, blobs)
+            self.shared.pop(forget, None)
+            actors = [actor for actor, _ in self.actors.values()]
+        for actor in actors:
+            actor.fetch.options(concurrency_group="in").remote(name, files, blobs, forget)
 
     def keep(self):
         """Keeps one worker: when it is gone, another one takes its place."""
@@ -225,6 +251,9 @@ class Driver:
             node = ray.get(actor.node.options(concurrency_group="out").remote())
             with self.lock:
                 self.actors[number] = [actor, 0]
+                shared = dict(self.shared)
+            for name, (files, blobs) in shared.items():
+                actor.fetch.options(concurrency_group="in").remote(name, files, blobs, None)
             say(up={"worker": number, "node": node})
             while True:
                 lines, why = ray.get(actor.poll.options(concurrency_group="out").remote())
@@ -267,6 +296,8 @@ class Driver:
             self.send(batch)
             if order is None:
                 return
+            if "share" in order:
+                self.share(**order["share"])
             if "end" in order:
                 self.end(order["end"]["worker"])
 

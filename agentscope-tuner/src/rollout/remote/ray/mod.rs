@@ -15,6 +15,7 @@ use serde::Serialize;
 use self::process::{Driver, Said};
 use super::{
     Crew, ToWorker,
+    carrier::{Carrier, File},
     wire::line,
 };
 use crate::{
@@ -46,19 +47,10 @@ pub(crate) struct RayOptions {
     pub(crate) arguments: Vec<String>,
     /// What else they get.
     pub(crate) files: Vec<File>,
+    /// Whether embedded models answer where rollouts run; else at home.
+    pub(crate) decodes: bool,
     /// How long the cluster, and then the first worker, is waited for.
     pub(crate) patience: Duration,
-}
-
-/// A file that nodes get.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct File {
-    /// Where it is at home.
-    pub(crate) from: PathBuf,
-    /// Where it is to be, below the worker's directory.
-    pub(crate) path: String,
-    /// Who may do what with it.
-    pub(crate) mode: u32,
 }
 
 /// The name of the program in a worker's directory.
@@ -90,7 +82,8 @@ pub(crate) async fn connect(
     })??;
     let room = options.rollouts.unwrap_or(engine.concurrency().div_ceil(workers.max(1)));
     let driver = Arc::new(driver);
-    let crew = Crew::new(engine, Arc::clone(&driver) as Arc<dyn super::carrier::Carrier>, room);
+    let policies = options.decodes.then(|| directory.to_owned());
+    let crew = Crew::new(engine, Arc::clone(&driver) as Arc<dyn Carrier>, room, policies);
     let tasks = tokio::spawn(attend(said, Arc::clone(&crew)));
     let fleet = Fleet { crew, driver, tasks };
     tokio::time::timeout(options.patience, fleet.crew.assembled()).await.map_err(|_| {
@@ -154,8 +147,19 @@ async fn attend(mut said: Said, crew: Arc<Crew>) {
 #[serde(rename_all = "lowercase")]
 enum Order {
     Start(Box<Start>),
-    Send { worker: u64, line: String },
-    End { worker: u64 },
+    Send {
+        worker: u64,
+        line: String,
+    },
+    End {
+        worker: u64,
+    },
+    #[cfg(feature = "embedded")]
+    Share {
+        name: String,
+        files: Vec<File>,
+        forget: Option<String>,
+    },
 }
 
 #[derive(Serialize)]

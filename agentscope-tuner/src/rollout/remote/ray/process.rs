@@ -18,7 +18,7 @@ use tokio::{
 use super::Order;
 use crate::{
     error::{Error, ErrorKind, Result},
-    rollout::remote::carrier::Carrier,
+    rollout::remote::carrier::{Carrier, File},
 };
 
 const SCRIPT: &str = include_str!("driver.py");
@@ -105,6 +105,11 @@ impl Driver {
 impl Carrier for Driver {
     fn send(&self, worker: u64, line: String) {
         self.say(&Order::Send { worker, line });
+    }
+
+    #[cfg(feature = "embedded")]
+    fn share(&self, name: &str, files: Vec<File>, forget: Option<String>) {
+        self.say(&Order::Share { name: name.to_owned(), files, forget });
     }
 
     fn end(&self, worker: u64) {
