@@ -53,6 +53,8 @@ pub(crate) struct RayOptions {
     pub(crate) patience: Duration,
 }
 
+/// Where weights are written on their way to the workers, in the run's directory.
+const WEIGHTS: &str = "ray-weights";
 /// The name of the program in a worker's directory.
 const PROGRAM: &str = ".program";
 
@@ -82,10 +84,10 @@ pub(crate) async fn connect(
     })??;
     let room = options.rollouts.unwrap_or(engine.concurrency().div_ceil(workers.max(1)));
     let driver = Arc::new(driver);
-    let policies = options.decodes.then(|| directory.to_owned());
+    let policies = options.decodes.then(|| directory.join(WEIGHTS));
     let crew = Crew::new(engine, Arc::clone(&driver) as Arc<dyn Carrier>, room, policies);
     let tasks = tokio::spawn(attend(said, Arc::clone(&crew)));
-    let fleet = Fleet { crew, driver, tasks };
+    let fleet = Fleet { crew, driver, tasks, weights: directory.join(WEIGHTS) };
     tokio::time::timeout(options.patience, fleet.crew.assembled()).await.map_err(|_| {
         let message = format!(
             "no worker came to work within {} s: has the cluster the CPUs, GPUs and resources that a worker asks for (`ray status`)? More time: ray.timeout; what Ray said: {}",
@@ -103,6 +105,7 @@ pub(crate) struct Fleet {
     crew: Arc<Crew>,
     driver: Arc<Driver>,
     tasks: tokio::task::JoinHandle<()>,
+    weights: PathBuf,
 }
 
 impl Fleet {
@@ -115,6 +118,11 @@ impl Fleet {
     pub(crate) async fn disband(self) {
         self.tasks.abort();
         self.driver.stop().await;
+        if let Err(error) = std::fs::remove_dir_all(&self.weights)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, "weights of the workers are left in {}", self.weights.display());
+        }
     }
 }
 
