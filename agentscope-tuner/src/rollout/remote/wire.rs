@@ -118,9 +118,9 @@ impl Setup {
     ///
     /// # Errors
     /// [`ErrorKind::Other`] when it was not.
-    pub(crate) fn checked(self: Box<Self>) -> Result<Self> {
+    pub(crate) fn checked(self) -> Result<Self> {
         if self.protocol == PROTOCOL {
-            return Ok(*self);
+            return Ok(self);
         }
         let message = format!(
             "home speaks protocol {}, but this worker {PROTOCOL}: start the program that home runs",

@@ -91,7 +91,10 @@ class Worker:
         if status.st_uid != os.getuid() or status.st_mode & 0o077:
             raise RuntimeError(f"{home} belongs to somebody else, or others may write to it: remove it")
         directory = os.path.join(home, identity)
-        if not os.path.isdir(directory):
+        if os.path.isdir(directory):
+            os.utime(directory)
+        else:
+            self.forget_unused(home)
             making = tempfile.mkdtemp(dir=home)
             for file in files:
                 path = os.path.join(making, file["path"])
@@ -107,6 +110,14 @@ class Worker:
 
                 shutil.rmtree(making)
         return directory
+
+    def forget_unused(self, home):
+        """Removes programs and weights that nobody has used for a week."""
+        import shutil
+
+        for entry in os.scandir(home):
+            if time.time() - entry.stat(follow_symlinks=False).st_mtime > 7 * 24 * 3600:
+                shutil.rmtree(entry.path, ignore_errors=True)
 
     def node(self):
         return f"{socket.gethostname()} ({ray.util.get_node_ip_address()})"
