@@ -70,7 +70,12 @@ fn a_cluster_comes_to_the_same_whatever_dies() {
     eprintln!("the same when a worker was killed");
 
     let place = place.marked("cluster-node");
-    scene.survives(&place, || cluster.does("kill"));
+    scene.survives(&place, || {
+        let before = place.workers();
+        cluster.does("kill");
+        let after = place.workers();
+        assert!(before.iter().any(|worker| !after.contains(worker)), "no worker was on it");
+    });
     eprintln!("the same when a node was killed");
     cluster.does("add");
 
