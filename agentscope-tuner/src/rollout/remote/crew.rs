@@ -55,6 +55,7 @@ pub(crate) struct Crew {
 impl Crew {
     /// A crew for the rollouts of `engine`, of which each worker has at most `room` at once. Embedded models answer on the
     /// workers where there is a directory, `weights`, in which weights are written on their way there; else at home.
+    #[cfg_attr(not(feature = "embedded"), allow(unused_variables, reason = "there are no weights then"))]
     pub(crate) fn new(
         engine: &Engine,
         carrier: Arc<dyn Carrier>,
@@ -182,6 +183,7 @@ impl Crew {
     }
 
     /// The model of this name, as it is called for `worker`.
+    #[cfg_attr(not(feature = "embedded"), allow(unused_variables, reason = "all are called at home then"))]
     fn model(self: &Arc<Self>, name: &str, worker: u64) -> Result<Arc<PricedModel>> {
         let model = self.home.models.get(name)?;
         #[cfg(feature = "embedded")]

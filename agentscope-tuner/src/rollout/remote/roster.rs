@@ -53,6 +53,7 @@ struct Member {
 #[derive(Debug, Default)]
 pub(super) struct Roster {
     members: BTreeMap<u64, Member>,
+    gone: BTreeSet<u64>,
     orders: HashMap<u64, Order>,
     waiting: VecDeque<u64>,
     /// Most orders that a worker has at once.
@@ -161,10 +162,15 @@ impl Roster {
 
     /// A worker is gone: what it had is handed out again.
     pub(super) fn lose(&mut self, worker: u64, why: &str) {
-        let Some(member) = self.members.remove(&worker) else { return };
-        if !member.ready {
-            self.failed_starts += 1;
+        // Whoever is said to be gone twice is gone once.
+        if !self.gone.insert(worker) {
+            return;
         }
+        let Some(member) = self.members.remove(&worker) else {
+            self.failed_starts += 1;
+            return;
+        };
+        self.failed_starts += u32::from(!member.ready);
         // The oldest comes first again.
         for id in member.busy.into_iter().rev() {
             let Some(order) = self.orders.get_mut(&id) else { continue };

@@ -94,3 +94,8 @@ fn workers_are_started_by_engines_alone() {
     assert_eq!(done.status.code(), Some(2));
     assert!(said(&done).contains("for the engines that start it"));
 }
+
+#[test]
+fn workers_that_cannot_be_placed() {
+    is_told("actors", &[], 1, &["workers end before they can work", "no actors today"]);
+}

@@ -23,6 +23,8 @@ import time
 answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
 os.dup2(2, 1)
 writing = threading.Lock()
+# So many methods of a worker may be under way: one waits for its lines, others bring it lines and files.
+CALLS = 4
 
 
 def say(**message):
@@ -50,6 +52,7 @@ class Worker:
 
     def __init__(self, host, start, blobs):
         self.lines = queue.Queue()
+        self.lock = threading.Lock()
         self.early, self.next = {}, 0
         self.places = {}
         self.process = None
@@ -124,10 +127,11 @@ class Worker:
 
     def send(self, number, lines):
         """Writes lines in the order of their numbers: calls may overtake each other."""
-        self.early[number] = lines
-        while self.next in self.early:
-            self.write(self.early.pop(self.next))
-            self.next += 1
+        with self.lock:
+            self.early[number] = lines
+            while self.next in self.early:
+                self.write(self.early.pop(self.next))
+                self.next += 1
 
     def fetch(self, name, files, blobs, forget):
         """Brings shared files to this node, and tells the process where they are."""
@@ -137,7 +141,8 @@ class Worker:
         self.places[name] = directory
         if forget in self.places:
             shutil.rmtree(self.places.pop(forget), ignore_errors=True)
-        self.write([json.dumps({"weights": {"name": name, "directory": directory}})])
+        with self.lock:
+            self.write([json.dumps({"weights": {"name": name, "directory": directory}})])
 
     def write(self, lines):
         try:
@@ -234,7 +239,7 @@ class Driver:
             self.shared.pop(forget, None)
             actors = [actor for actor, _ in self.actors.values()]
         for actor in actors:
-            actor.fetch.options(concurrency_group="in").remote(name, files, blobs, forget)
+            actor.fetch.remote(name, files, blobs, forget)
 
     def keep(self):
         """Keeps one worker: when it is gone, another one takes its place."""
@@ -257,17 +262,16 @@ class Driver:
         actor = None
         try:
             # Where it lands, and when, is for Ray to decide; a restarted actor would have forgotten what it was told.
-            kind = ray.remote(concurrency_groups={"in": 1, "out": 1})(Worker)
-            actor = kind.options(num_cpus=start["cpus"], num_gpus=start["gpus"], resources=start["resources"], max_restarts=0, scheduling_strategy="SPREAD").remote(host, {key: start[key] for key in ("files", "program", "arguments", "env", "setup")}, self.blobs)
-            node = ray.get(actor.node.options(concurrency_group="out").remote())
+            actor = ray.remote(Worker).options(max_concurrency=CALLS, num_cpus=start["cpus"], num_gpus=start["gpus"], resources=start["resources"], max_restarts=0, scheduling_strategy="SPREAD").remote(host, {key: start[key] for key in ("files", "program", "arguments", "env", "setup")}, self.blobs)
+            node = ray.get(actor.node.remote())
             with self.lock:
                 self.actors[number] = [actor, 0]
                 shared = dict(self.shared)
             for name, (files, blobs) in shared.items():
-                actor.fetch.options(concurrency_group="in").remote(name, files, blobs, None)
+                actor.fetch.remote(name, files, blobs, None)
             say(up={"worker": number, "node": node})
             while True:
-                lines, why = ray.get(actor.poll.options(concurrency_group="out").remote())
+                lines, why = ray.get(actor.poll.remote())
                 if lines:
                     say(lines={"worker": number, "lines": lines})
                 if why:
@@ -286,7 +290,7 @@ class Driver:
                     continue
                 actor, turn = known
                 known[1] += 1
-            actor.send.options(concurrency_group="in").remote(turn, lines)
+            actor.send.remote(turn, lines)
 
     def end(self, number):
         with self.lock:

@@ -18,7 +18,7 @@ use tokio::{
 use super::Order;
 use crate::{
     error::{Error, ErrorKind, Result},
-    rollout::remote::carrier::{Carrier, File},
+    rollout::remote::carrier::Carrier,
 };
 
 const SCRIPT: &str = include_str!("driver.py");
@@ -108,7 +108,7 @@ impl Carrier for Driver {
     }
 
     #[cfg(feature = "embedded")]
-    fn share(&self, name: &str, files: Vec<File>, forget: Option<String>) {
+    fn share(&self, name: &str, files: Vec<crate::rollout::remote::File>, forget: Option<String>) {
         self.say(&Order::Share { name: name.to_owned(), files, forget });
     }
 

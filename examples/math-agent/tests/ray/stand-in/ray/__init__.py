@@ -1,10 +1,9 @@
 """As much of Ray as the driver uses, inside its own process: so that the way of the lines is tested where Ray is not installed.
 
-STAND_IN_RAY makes it fail as Ray can: `mismatch`, `exit`, `hang`, `platform`.
+STAND_IN_RAY makes it fail as Ray can: `mismatch`, `exit`, `hang`, `platform`, `actors`.
 """
 
 import os
-import queue
 import threading
 import time
 
@@ -69,21 +68,20 @@ def get(reference):
 
 
 class Method:
-    def __init__(self, actor, name, group="default"):
-        self.actor, self.name, self.group = actor, name, group
-
-    def options(self, concurrency_group):
-        return Method(self.actor, self.name, concurrency_group)
+    def __init__(self, actor, name):
+        self.actor, self.name = actor, name
 
     def remote(self, *arguments):
         reference = Reference()
-        self.actor.call(self.group, self.name, arguments, reference)
+        self.actor.call(self.name, arguments, reference)
         return reference
 
 
 class Actor:
     def __init__(self, kind, arguments):
-        self.open, self.groups, self.dead = [], {}, False
+        self.open, self.dead = [], False
+        if how == "actors":
+            raise Dead("no actors today")
         if how == "platform":
             arguments = (["Plan9", "pdp11"], *arguments[1:])
         self.object = kind(*arguments)
@@ -91,22 +89,17 @@ class Actor:
     def __getattr__(self, name):
         return Method(self, name)
 
-    def call(self, group, name, arguments, reference):
+    def call(self, name, arguments, reference):
         self.open.append(reference)
         if self.dead:
             return reference.settle(error=Dead("the actor is dead"))
-        if group not in self.groups:
-            self.groups[group] = queue.Queue()
-            threading.Thread(target=self.work, args=[self.groups[group]], daemon=True).start()
-        self.groups[group].put((name, arguments, reference))
+        threading.Thread(target=self.work, args=[name, arguments, reference], daemon=True).start()
 
-    def work(self, calls):
-        while True:
-            name, arguments, reference = calls.get()
-            try:
-                reference.settle((getattr(self.object, name)(*arguments),))
-            except Exception as error:
-                reference.settle(error=error)
+    def work(self, name, arguments, reference):
+        try:
+            reference.settle((getattr(self.object, name)(*arguments),))
+        except Exception as error:
+            reference.settle(error=error)
 
 
 def kill(actor):
@@ -117,15 +110,14 @@ def kill(actor):
         reference.settle(error=Dead("the actor is dead"))
 
 
-def remote(**options):
+def remote(kind):
     class Kind:
-        def __init__(self, kind):
-            self.kind = kind
+        @staticmethod
+        def options(**options):
+            return Kind
 
-        def options(self, **options):
-            return self
-
-        def remote(self, *arguments):
-            return Actor(self.kind, arguments)
+        @staticmethod
+        def remote(*arguments):
+            return Actor(kind, arguments)
 
     return Kind
