@@ -26,8 +26,9 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    pub(crate) fn new() -> Self {
-        let endpoint = Endpoint::start(Duration::from_millis(60), in_short, answer);
+    /// Each call takes `pause`.
+    pub(crate) fn new(pause: Duration) -> Self {
+        let endpoint = Endpoint::start(pause, in_short, answer);
         let runs = tempfile::tempdir().unwrap();
         let mut program = select(endpoint.base_url(), runs.path());
         let done = program.output().unwrap();
@@ -127,6 +128,15 @@ pub(crate) fn kill_a_worker(place: &Place) {
         }
         assert!(began.elapsed() < PATIENCE, "there are no workers");
         thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until one of these workers is gone, while the run of `place` goes on.
+pub(crate) fn one_is_gone(place: &Place, workers: &[u32]) {
+    let began = Instant::now();
+    while place.workers().iter().filter(|worker| workers.contains(worker)).count() == workers.len() {
+        assert!(!place.drivers().is_empty() && began.elapsed() < PATIENCE, "all workers are still there");
+        thread::sleep(Duration::from_millis(20));
     }
 }
 

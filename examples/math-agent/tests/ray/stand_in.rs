@@ -1,5 +1,7 @@
 //! The driver and the lines, with a module in the place of Ray.
 
+use std::time::Duration;
+
 use crate::{
     place::{Place, kill},
     scene::{Scene, kill_a_worker},
@@ -8,7 +10,7 @@ use crate::{
 #[test]
 fn rollouts_elsewhere_come_to_the_same() {
     let Some(place) = Place::stand_in("stand-in", "") else { return };
-    let scene = Scene::new();
+    let scene = Scene::new(Duration::from_millis(60));
     scene.survives(&place, || {});
     assert!(place.workers().is_empty() && place.drivers().is_empty(), "somebody stayed behind");
 
