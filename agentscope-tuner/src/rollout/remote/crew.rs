@@ -1,21 +1,19 @@
 //! Workers, as the engine sees them: who runs its rollouts.
 
 use std::{
-    collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use futures_util::future::BoxFuture;
-use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::{
     carrier::Carrier,
-    errand::{Described, Errand},
+    errand::{Described, Errand, fitting, unfinished},
     home::Home,
-    roster::{Ended, MOST_LOSSES, Roster},
+    roster::{Ended, Roster},
     wire::{Fault, Given, Outcome, PROTOCOL, Setup, ToHome, ToWorker, line},
 };
 #[cfg(feature = "embedded")]
@@ -29,12 +27,11 @@ use crate::{
     error::{Error, ErrorKind, Result},
     model::{ChatRequest, endpoint::Waits},
     rollout::{
-        Engine, Job, Key, PricedModel, Record, Status,
+        Engine, Key, PricedModel, Record,
         call::Books as _,
         desk::{Executor, Ready},
         record::hexadecimal,
     },
-    workflow::Spent,
 };
 
 /// A worker that says nothing for so long is gone; it says something every few seconds.
@@ -306,37 +303,5 @@ fn send(carrier: &dyn Carrier, worker: u64, message: &ToWorker) {
     match line(message) {
         Ok(line) => carrier.send(worker, line),
         Err(error) => tracing::error!(error = error.chain(), "a worker cannot be told"),
-    }
-}
-
-/// The records, where they are those of the bundle.
-fn fitting(bundle: &[Ready], records: Vec<Record>) -> Result<Vec<Record>> {
-    let of = |(ready, record): (&Ready, &Record)| {
-        ready.job.task.id == record.task_id && ready.job.attempt == record.attempt
-    };
-    if bundle.len() == records.len() && bundle.iter().zip(&records).all(of) {
-        return Ok(records);
-    }
-    Err(Error::new(ErrorKind::Other, "a worker returned records of other rollouts: this is a bug"))
-}
-
-/// The record of a rollout under which too many workers died.
-fn unfinished(job: &Job, why: &str) -> Record {
-    let error = format!("{MOST_LOSSES} workers died while they ran it, the last one because {why}");
-    Record {
-        candidate: job.candidate.name.clone(),
-        task_id: job.task.id.clone(),
-        attempt: job.attempt,
-        status: Status::InfrastructureFailed,
-        reward: None,
-        metrics: BTreeMap::new(),
-        feedback: None,
-        response: Value::Null,
-        error: Some(error),
-        limit: None,
-        spent: Spent::default(),
-        judge_spent: Spent::default(),
-        seconds: 0.0,
-        calls: Vec::new(),
     }
 }

@@ -1,16 +1,18 @@
 //! Jobs and models, in the form in which they travel.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::roster::MOST_LOSSES;
 use crate::{
     candidate::Candidate,
     error::{Error, ErrorKind, Result},
     model::{ChatModel, ChatRequest, ChatResponse, Model, ModelId, Price, Sampling},
-    rollout::{Job, PricedModel, Task},
+    rollout::{Job, PricedModel, Record, Status, Task, desk::Ready},
+    workflow::Spent,
 };
 
 /// A job.
@@ -83,5 +85,40 @@ impl ChatModel for AtHome {
 
     fn takes_seed(&self) -> bool {
         self.takes_seed
+    }
+}
+
+/// The records, where they are those of the bundle.
+///
+/// # Errors
+/// [`ErrorKind::Other`] where they are not.
+pub(super) fn fitting(bundle: &[Ready], records: Vec<Record>) -> Result<Vec<Record>> {
+    let of = |(ready, record): (&Ready, &Record)| {
+        ready.job.task.id == record.task_id && ready.job.attempt == record.attempt
+    };
+    if bundle.len() == records.len() && bundle.iter().zip(&records).all(of) {
+        return Ok(records);
+    }
+    Err(Error::new(ErrorKind::Other, "a worker returned records of other rollouts: this is a bug"))
+}
+
+/// The record of a rollout under which too many workers died.
+pub(super) fn unfinished(job: &Job, why: &str) -> Record {
+    let error = format!("{MOST_LOSSES} workers died while they ran it, the last one because {why}");
+    Record {
+        candidate: job.candidate.name.clone(),
+        task_id: job.task.id.clone(),
+        attempt: job.attempt,
+        status: Status::InfrastructureFailed,
+        reward: None,
+        metrics: BTreeMap::new(),
+        feedback: None,
+        response: Value::Null,
+        error: Some(error),
+        limit: None,
+        spent: Spent::default(),
+        judge_spent: Spent::default(),
+        seconds: 0.0,
+        calls: Vec::new(),
     }
 }

@@ -112,13 +112,16 @@ impl World {
     }
 }
 
+/// What a worker hears by, and what ends it.
+type Ends = (Sender<Vec<u8>>, AbortHandle);
+
 /// Workers that are tasks.
 #[derive(Debug, Default)]
 struct Tasks {
     lost_after: Option<usize>,
     next: AtomicU64,
     start: Mutex<Option<(Weak<Crew>, super::Setup, Options)>>,
-    workers: Mutex<HashMap<u64, (Sender<Vec<u8>>, AbortHandle)>>,
+    workers: Mutex<HashMap<u64, Ends>>,
 }
 
 impl Tasks {
