@@ -22,7 +22,8 @@ struct Inner {
 }
 
 /// Which layer failed, and so who has to act.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The command line or an argument of a call is wrong.
@@ -58,7 +59,8 @@ pub enum ErrorKind {
 }
 
 /// How a model endpoint failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ModelFailure {
     /// No connection, or it broke before an answer began.

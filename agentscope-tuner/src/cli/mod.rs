@@ -94,6 +94,11 @@ fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
     if let Verb::Serve(options) = &verb {
         return serve::serve(common, &options.own);
     }
+    if let Verb::Rollout(options) = &verb
+        && let Some(home) = &options.own.work_for
+    {
+        return rollout::work(home);
+    }
     let (registry, config) = start_up(common)?;
     let start = |command| tune::start(&registry, &config, common, &command);
     match verb {

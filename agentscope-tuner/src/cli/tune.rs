@@ -17,10 +17,14 @@ use crate::{
     error::{Error, ErrorKind, Result},
     registry::Registry,
     report,
-    rollout::{Engine, Store, Task},
+    rollout::{
+        Engine, Store, Task,
+        remote::{self, RayOptions},
+    },
     strategy::{Inputs, Outcome, Strategy},
     tuner::{
-        CONFIG, DIRECTORY, RunDir, Session, configuration, evaluation_tasks, learning_tasks, write_report,
+        CONFIG, DIRECTORY, RunDir, Session, configuration, evaluation_tasks, learning_tasks, ray_options,
+        write_report,
     },
     workflow,
 };
@@ -81,6 +85,8 @@ struct Drive<'a> {
     config: &'a Config,
     common: &'a Common,
     session: Session<'a>,
+    /// The cluster that rollouts run on, if any.
+    ray: Option<RayOptions>,
     strategy: Box<dyn Strategy>,
     candidates: Vec<Candidate>,
     train: Vec<Arc<Task>>,
@@ -104,7 +110,8 @@ impl<'a> Drive<'a> {
             true => learning_tasks(config, limit)?,
             false => [Vec::new(), evaluation_tasks(config, limit)?],
         };
-        Ok(Self { config, common, session, strategy, candidates, train, eval })
+        let ray = ray_options(config)?;
+        Ok(Self { config, common, session, ray, strategy, candidates, train, eval })
     }
 
     fn run(self, dir: &RunDir, store: Store) -> Result<ExitCode> {
@@ -114,7 +121,8 @@ impl<'a> Drive<'a> {
         let engine = self.session.engine(models, store, stop.clone())?;
         self.train.iter().chain(&self.eval).try_for_each(|task| engine.check_task(task))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let outcome = runtime.block_on(self.watched(&engine, &stop, dir))?;
+        let (engine, outcome) = runtime.block_on(self.housed(engine, &stop, dir))?;
+        let outcome = outcome?;
         let metrics = engine.store().metrics()?;
         if !metrics.is_empty() {
             dir.write(METRICS, &report::json_lines(&metrics))?;
@@ -134,6 +142,25 @@ impl<'a> Drive<'a> {
             }
         }
         Ok(exit_code(&outcome, &stop, dir))
+    }
+
+    /// Runs the strategy where rollouts are to run: in this process, or on a cluster that is joined before and left afterwards.
+    async fn housed(
+        &self,
+        engine: Engine,
+        stop: &CancellationToken,
+        dir: &RunDir,
+    ) -> Result<(Engine, Result<Outcome>)> {
+        let Some(options) = &self.ray else {
+            let outcome = self.watched(&engine, stop, dir).await;
+            return Ok((engine, outcome));
+        };
+        let directory = std::path::absolute(dir.path())?;
+        let fleet = remote::connect(options, &engine, &self.config.snapshot, &directory).await?;
+        let engine = engine.with_executor(fleet.crew());
+        let outcome = self.watched(&engine, stop, dir).await;
+        fleet.disband().await;
+        Ok((engine, outcome))
     }
 
     /// Runs the strategy; meanwhile shows the progress, and stops on Ctrl-C or when the time is up.

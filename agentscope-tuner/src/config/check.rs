@@ -40,6 +40,7 @@ pub(super) fn ranges(file: &File, name: &str) -> Result<()> {
     let prompt = strategy.prompt.iter().flat_map(|table| table.tuning().faults());
     faults.extend(prompt.map(|fault| format!("strategy.prompt.{fault}")));
     faults.extend(workflows::faults(&file.workflows));
+    faults.extend(file.ray.faults().into_iter().map(|fault| format!("ray.{fault}")));
     for (model, spec) in models {
         faults.extend(spec.faults().into_iter().map(|fault| format!("models.{model}: {fault}")));
     }

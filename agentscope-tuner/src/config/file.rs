@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{PromptTable, WorkflowTable};
+use super::{EngineName, PromptTable, RayTable, WorkflowTable};
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{ModelSpec, Usd},
@@ -47,6 +47,8 @@ pub struct File {
     pub budget: BoundsTable,
     /// `[run]`.
     pub run: RunTable,
+    /// `[ray]`.
+    pub ray: RayTable,
     /// `[monitor]`.
     pub monitor: MonitorTable,
 }
@@ -187,6 +189,9 @@ pub struct RunTable {
     /// Most rollouts under way at once, at least 1; 64 when unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<usize>,
+    /// Where the rollouts of `eval`, `select`, `prompt` and `weights` run; `local` when unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineName>,
     /// Where runs are kept; `runs` beside the file when unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,

@@ -8,6 +8,7 @@ mod file;
 mod overrides;
 mod profile;
 mod prompt;
+mod ray;
 mod schema;
 mod slots;
 #[cfg(feature = "embedded")]
@@ -25,6 +26,7 @@ pub use file::{
 };
 pub use overrides::Override;
 pub use prompt::PromptTable;
+pub use ray::{Decode, EngineName, RayTable};
 pub use schema::schema;
 #[cfg(feature = "embedded")]
 pub use weights::{LoraTable, OverlongTable, WarmStartTable, WeightsTable};

@@ -32,7 +32,7 @@ use std::{fmt, sync::Arc};
 
 use futures_util::{StreamExt as _, future::BoxFuture, stream};
 use schemars::JsonSchema;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     error::{Error, ErrorKind, ModelFailure, Result},
@@ -68,7 +68,7 @@ pub trait ChatModel: Send + Sync + 'static {
 }
 
 /// Which model at which endpoint, under which key.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ModelId {
     /// The protocol or preset, such as `openai` or `scripted`.
     pub provider: String,

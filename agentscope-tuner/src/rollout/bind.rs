@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde_json::Value;
 
 use super::{
-    call::{Ledger, Metered, Scope},
+    call::{Books, Metered, Scope},
     models::{ModelTable, PricedModel},
 };
 use crate::{
@@ -72,7 +72,7 @@ impl Binding {
         &self,
         context: ContextBuilder,
         scope: &Arc<Scope>,
-        ledger: &Arc<Ledger>,
+        books: &Arc<dyn Books>,
     ) -> ContextBuilder {
         self.fill_with(context, |path, model, sampling, version| {
             let metered = Metered {
@@ -80,7 +80,7 @@ impl Binding {
                 model: Arc::clone(model),
                 version,
                 scope: Arc::clone(scope),
-                ledger: Arc::clone(ledger),
+                books: Arc::clone(books),
             };
             Model::new(metered).with_shared_sampling(Arc::clone(sampling))
         })

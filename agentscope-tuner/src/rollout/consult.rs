@@ -46,7 +46,7 @@ impl Engine {
             model: Arc::clone(priced),
             version: None,
             scope: Arc::clone(&scope),
-            ledger: Arc::clone(&self.stage.ledger),
+            books: Arc::clone(&self.stage.books),
         };
         let model = Model::new(metered).with_sampling(priced.model.sampling().clone());
         let response = model.chat(request).await?;

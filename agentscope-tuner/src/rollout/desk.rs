@@ -7,28 +7,39 @@
 use std::{
     any::Any,
     collections::VecDeque,
+    fmt,
     panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    execute::{Bindings, Stage},
+    execute::Bindings,
     job::Job,
     record::Record,
-    store::Key,
+    store::{Key, Store},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
     text::panic_message,
 };
 
+/// Who runs what lies on the desk: this process, or others.
+pub(crate) trait Executor: fmt::Debug + Send + Sync {
+    /// Runs one job, or those that are judged together; a record for each.
+    ///
+    /// # Errors
+    /// Only what says nothing about a rollout: the run is being stopped, its budget is spent, its store cannot be
+    /// written. All else ends in a record.
+    fn execute<'a>(&'a self, bundle: &'a [Ready]) -> BoxFuture<'a, Result<Vec<Record>>>;
+}
+
 /// A job with all that a worker needs for it.
 #[derive(Debug)]
-pub(super) struct Ready {
+pub(crate) struct Ready {
     pub(super) place: usize,
     pub(super) key: Key,
     pub(super) job: Job,
@@ -99,16 +110,16 @@ impl Desk {
         self.news.notified().await;
     }
 
-    /// Runs jobs as they come, until the run is stopped.
-    pub(super) async fn work(self: Arc<Self>, stage: Arc<Stage>) {
+    /// Runs jobs as they come and keeps their records, until the run is stopped.
+    pub(super) async fn work(self: Arc<Self>, executor: Arc<dyn Executor>, store: Store) {
         while let Some(bundle) = self.take().await {
             let jobs = bundle.len();
             // The user's code is guarded where it is called; this is for mistakes of our own.
-            let records = AssertUnwindSafe(stage.execute(&bundle)).catch_unwind().await;
+            let records = AssertUnwindSafe(executor.execute(&bundle)).catch_unwind().await;
             let result = records.unwrap_or_else(|panic| Err(panicked(&*panic))).and_then(|records| {
                 let keep = |(ready, record): (&Ready, Record)| {
                     let record = Arc::new(record);
-                    stage.ledger.store().put_rollout(ready.key, &record)?;
+                    store.put_rollout(ready.key, &record)?;
                     Ok((ready.place, ready.key, record))
                 };
                 bundle.iter().zip(records).map(keep).collect()
@@ -146,7 +157,7 @@ impl Desk {
     }
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> Error {
+pub(super) fn panicked(panic: &(dyn Any + Send)) -> Error {
     let message = panic_message(panic).unwrap_or("without a message");
     Error::new(ErrorKind::Other, format!("a rollout panicked in the engine: {message}"))
 }

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     bind::{Binding, default_value},
     budget::Allowance,
-    call::{Answered, Ledger},
+    call::{Answered, Books, Ledger},
+    desk::Executor,
     execute::{Bindings, RolloutLimits, Stage},
     job::{Job, Task},
     models::{ModelTable, PricedModel},
@@ -71,6 +72,9 @@ impl Default for Options {
 #[derive(Debug)]
 pub struct Engine {
     pub(super) stage: Arc<Stage>,
+    /// Who runs rollouts: the stage itself, unless others do.
+    pub(super) executor: Arc<dyn Executor>,
+    pub(super) ledger: Arc<Ledger>,
     models: ModelTable,
     slots: BTreeMap<SlotPath, SlotValue>,
     concurrency: usize,
@@ -100,9 +104,12 @@ impl Engine {
         let journal = Mutex::new(done.map(|(key, record)| (key, Arc::new(record))).collect());
         let ledger = Arc::new(Ledger::open(store, options.budget, stop.clone())?);
         let Options { seed, concurrency, limits, .. } = options;
-        let stage = Arc::new(Stage { workflow, judge, seed, limits, ledger, access: None });
+        let books = Arc::clone(&ledger) as Arc<dyn Books>;
+        let stage = Arc::new(Stage { workflow, judge, seed, limits, books, access: None });
         Ok(Self {
+            executor: Arc::clone(&stage) as Arc<dyn Executor>,
             stage,
+            ledger,
             models,
             slots,
             concurrency: concurrency.max(1),
@@ -116,6 +123,14 @@ impl Engine {
     #[must_use]
     pub fn with_access(mut self, access: Arc<dyn Access>) -> Self {
         self.stage = Arc::new(Stage { access: Some(access), ..(*self.stage).clone() });
+        self.executor = Arc::clone(&self.stage) as Arc<dyn Executor>;
+        self
+    }
+
+    /// The same engine, whose rollouts are run by `executor`.
+    #[must_use]
+    pub(crate) fn with_executor(mut self, executor: Arc<dyn Executor>) -> Self {
+        self.executor = executor;
         self
     }
 
@@ -126,13 +141,13 @@ impl Engine {
 
     /// What the run has paid so far, in all its sessions.
     pub fn spent(&self) -> Spent {
-        self.stage.ledger.budget().spent()
+        self.ledger.budget().spent()
     }
 
     /// The answers that were paid since the last call of this, by their keys in the store. The first call takes nothing, and
     /// says that answers are wanted from now on; they stay in memory until they are taken.
     pub fn take_answers(&self) -> HashMap<Key, Answered> {
-        self.stage.ledger.take_answers()
+        self.ledger.take_answers()
     }
 
     /// Whether the run is being stopped: no new call begins.
@@ -152,7 +167,7 @@ impl Engine {
 
     /// The store of the run.
     pub fn store(&self) -> &Store {
-        self.stage.ledger.store()
+        self.ledger.store()
     }
 
     /// Checks that every row fits the workflow's task type, before anything is paid.
@@ -236,7 +251,7 @@ impl Engine {
 
     /// What the run may spend, in all its sessions together.
     pub fn allowance(&self) -> Allowance {
-        *self.stage.ledger.budget().allowance()
+        *self.ledger.budget().allowance()
     }
 
     pub(super) fn models(&self) -> &ModelTable {
@@ -249,15 +264,7 @@ impl Engine {
     }
 
     pub(super) fn bind(&self, candidate: &Candidate) -> Result<Bindings> {
-        let Stage { workflow, judge, .. } = &*self.stage;
-        let resolve = |name: &str, slots| Binding::resolve(name, slots, candidate, &self.slots, &self.models);
-        let members = judge.iter().flat_map(Jury::members);
-        let judges = members.map(|member| resolve(&member.name, member.slots)).collect::<Result<_>>();
-        match (resolve(workflow.meta.name, workflow.slots), judges) {
-            (Ok(workflow), Ok(judges)) => Ok(Bindings { workflow, judges }),
-            (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
-            (Err(one), Err(other)) => Err(Error::new(ErrorKind::Config, format!("{one}\n{other}"))),
-        }
+        self.stage.bind(candidate, &self.slots, &self.models)
     }
 
     pub(super) fn remembered(&self, key: &Key) -> Option<Arc<Record>> {

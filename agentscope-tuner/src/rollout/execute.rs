@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{BoxFuture, try_join_all};
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -11,15 +11,17 @@ use super::{
     bind::Binding,
     blame::{Blame, blame, not_finite},
     budget::{Allowance, Budget, Owner},
-    call::{Ledger, Scope},
-    desk::Ready,
+    call::{Books, Scope},
+    desk::{Executor, Ready},
     guard::{guarded, within},
     job::Job,
     judging::{self, Judging},
+    models::ModelTable,
     record::{Record, Status},
 };
 use crate::{
-    error::{Limit, Result},
+    candidate::{Candidate, SlotPath, SlotValue},
+    error::{Error, ErrorKind, Limit, Result},
     judge::Jury,
     seed,
     workflow::{Access, Context, ContextBuilder, Erased, Meter, Produced, Spent, WorkflowEntry},
@@ -40,7 +42,8 @@ pub(super) struct Stage {
     pub(super) judge: Option<Jury>,
     pub(super) seed: u64,
     pub(super) limits: RolloutLimits,
-    pub(super) ledger: Arc<Ledger>,
+    /// Who answers the calls.
+    pub(super) books: Arc<dyn Books>,
     /// Opens endpoints to models.
     pub(super) access: Option<Arc<dyn Access>>,
 }
@@ -54,13 +57,39 @@ pub struct RolloutLimits {
     pub time: Option<Duration>,
 }
 
+impl Executor for Stage {
+    fn execute<'a>(&'a self, bundle: &'a [Ready]) -> BoxFuture<'a, Result<Vec<Record>>> {
+        Box::pin(self.perform(bundle))
+    }
+}
+
 impl Stage {
+    /// What fills the slots of both components where `candidate` leaves what is `configured`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] with every slot that stays empty or holds a value of another role.
+    pub(super) fn bind(
+        &self,
+        candidate: &Candidate,
+        configured: &BTreeMap<SlotPath, SlotValue>,
+        models: &ModelTable,
+    ) -> Result<Bindings> {
+        let resolve = |name: &str, slots| Binding::resolve(name, slots, candidate, configured, models);
+        let members = self.judge.iter().flat_map(Jury::members);
+        let judges = members.map(|member| resolve(&member.name, member.slots)).collect::<Result<_>>();
+        match (resolve(self.workflow.meta.name, self.workflow.slots), judges) {
+            (Ok(workflow), Ok(judges)) => Ok(Bindings { workflow, judges }),
+            (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+            (Err(one), Err(other)) => Err(Error::new(ErrorKind::Config, format!("{one}\n{other}"))),
+        }
+    }
+
     /// Runs one job, or those that are judged together; a record for each.
     ///
     /// # Errors
     /// Only what says nothing about a rollout: the run is being stopped, its budget is spent, its store cannot be
     /// written. All else ends in a record.
-    pub(super) async fn execute(&self, bundle: &[Ready]) -> Result<Vec<Record>> {
+    pub(super) async fn perform(&self, bundle: &[Ready]) -> Result<Vec<Record>> {
         let rollouts: Vec<_> = bundle.iter().map(|ready| self.rollout(&ready.job, &ready.bindings)).collect();
         let judged = |one| async move {
             let one: &Rollout<'_> = one;
@@ -178,10 +207,8 @@ impl Rollout<'_> {
     /// What the model last said, where that can be a response of this workflow.
     async fn as_it_stands(&self, record: &Record) -> Result<Option<Produced>> {
         let Some(last) = record.calls.last() else { return Ok(None) };
-        let store = self.stage.ledger.store();
-        store.flush().await?;
-        let Some(call) = store.call(&last.key)? else { return Ok(None) };
-        let message = call.response.message;
+        let Some(response) = self.stage.books.answered(last.key).await? else { return Ok(None) };
+        let message = response.message;
         let text = Value::String(message.text());
         let forms = [serde_json::to_value(message).ok(), Some(text)];
         let revive = |json: Value| {
@@ -202,7 +229,7 @@ impl Rollout<'_> {
             .meter(Arc::clone(scope.meter()))
             .span(self.span.clone());
         let context = self.stage.access.iter().cloned().fold(context, ContextBuilder::access);
-        binding.fill(context, scope, &self.stage.ledger)
+        binding.fill(context, scope, &self.stage.books)
     }
 
     fn record(&self, scope: &Scope, worked: Duration) -> Record {

@@ -17,6 +17,7 @@ mod judging;
 mod models;
 mod progress;
 mod record;
+pub(crate) mod remote;
 mod session;
 mod store;
 #[cfg(test)]

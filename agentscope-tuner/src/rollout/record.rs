@@ -96,13 +96,21 @@ pub struct CallRef {
 }
 
 /// Keys are written as 32 hexadecimal digits, as SQLite's `hex()` shows them but in lower case.
-mod hexadecimal {
+pub(super) mod hexadecimal {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
     use super::Key;
 
     pub(super) fn serialize<S: Serializer>(key: &Key, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&format_args!("{:032x}", u128::from_be_bytes(*key)))
+    }
+
+    pub(in crate::rollout) fn text(key: &Key) -> String {
+        format!("{:032x}", u128::from_be_bytes(*key))
+    }
+
+    pub(in crate::rollout) fn read(text: &str) -> Option<Key> {
+        u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Key, D::Error> {

@@ -114,7 +114,8 @@ impl<'a, F: FnMut(&Record)> Session<'a, F> {
         self.open = open;
         self.desk.lay(drawn);
         while self.workers.len() < self.open.min(self.engine.concurrency()).div_ceil(self.largest) {
-            self.workers.spawn(Arc::clone(&self.desk).work(Arc::clone(&self.engine.stage)));
+            let (executor, store) = (Arc::clone(&self.engine.executor), self.engine.store().clone());
+            self.workers.spawn(Arc::clone(&self.desk).work(executor, store));
         }
         Ok(())
     }

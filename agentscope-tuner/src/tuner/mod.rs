@@ -2,6 +2,7 @@
 
 mod dry;
 mod facts;
+mod ray;
 mod report;
 mod run_dir;
 mod session;
@@ -13,6 +14,7 @@ mod weights;
 
 pub(crate) use dry::dry_models;
 pub(crate) use facts::{CONFIG, DIRECTORY, configuration};
+pub(crate) use ray::ray_options;
 pub use report::{report_page, write_report};
 pub use run_dir::RunDir;
 pub use session::Session;

@@ -16,7 +16,9 @@ use crate::{
     gateway::RunGateway,
     judge::{Jury, configured::Judges},
     registry::Registry,
-    rollout::{Allowance, Engine, ModelTable, Options, PricedModel, RolloutLimits, Setup, Store},
+    rollout::{
+        Allowance, Engine, ModelTable, Options, PricedModel, RolloutLimits, Setup, Store, remote::Trade,
+    },
     text::did_you_mean,
     workflow::{SlotDefault, SlotRole, SlotSpec, WorkflowEntry},
 };
@@ -111,6 +113,19 @@ impl<'a> Session<'a> {
             stop,
         })?;
         Ok(engine.with_access(Arc::new(RunGateway::new())))
+    }
+
+    /// What a worker on another machine makes rollouts of.
+    pub(crate) fn trade(&self) -> Trade {
+        let Options { seed, limits, .. } = self.options();
+        Trade {
+            workflow: *self.workflow,
+            judge: self.judge.clone(),
+            slots: self.slots.clone(),
+            seed,
+            limits,
+            access: Arc::new(RunGateway::new()),
+        }
     }
 
     /// The slot that `wanted` names, as `slot` or `component.slot`; without it the only one of `role`.

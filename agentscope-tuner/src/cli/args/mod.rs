@@ -80,12 +80,32 @@ pub(in crate::cli) struct Common {
     /// Most rows that are read
     #[arg(long, value_name = "ROWS")]
     pub(in crate::cli) limit: Option<u64>,
+    /// Where the rollouts of eval, select, prompt and weights run
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    pub(in crate::cli) engine: Option<EngineArgument>,
     /// How results are printed
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub(in crate::cli) format: Option<Format>,
     /// Say more: -v what is done, -vv each call
     #[arg(short, long, action = clap::ArgAction::Count)]
     pub(in crate::cli) verbose: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum EngineArgument {
+    /// In this process
+    Local,
+    /// On the Ray cluster of [ray]
+    Ray,
+}
+
+impl EngineArgument {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Ray => "ray",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -164,6 +184,7 @@ impl Common {
             seed: later.seed.or(self.seed),
             concurrency: later.concurrency.or(self.concurrency),
             limit: later.limit.or(self.limit),
+            engine: later.engine.or(self.engine),
             format: later.format.or(self.format),
             verbose: later.verbose + self.verbose,
         }
@@ -192,6 +213,7 @@ impl Common {
             text("judge", &self.judge),
             number("seed", self.seed),
             number("run.concurrency", self.concurrency),
+            self.engine.map(|engine| Override::new("run.engine", engine.name())),
         ];
         let mut overrides = Override::from_env(std::env::vars());
         overrides.extend(self.set.iter().cloned());

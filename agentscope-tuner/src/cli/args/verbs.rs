@@ -113,6 +113,9 @@ pub(in crate::cli) struct RolloutOptions {
     /// Keep answers and records in this file, and take from it what was done before; nothing is kept when not given
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) store: Option<PathBuf>,
+    /// Work for a run on another machine: it says on standard input what to do, and hears of it in this file
+    #[arg(long, value_name = "FILE", hide = true, conflicts_with = "store")]
+    pub(in crate::cli) work_for: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

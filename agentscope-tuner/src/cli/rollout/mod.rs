@@ -2,6 +2,7 @@
 
 mod line;
 mod source;
+mod work;
 
 use std::{io::Write as _, process::ExitCode, sync::Arc};
 
@@ -10,6 +11,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::work::work;
 use self::{
     line::{Fault, Lines},
     source::{Given, read_stdin},

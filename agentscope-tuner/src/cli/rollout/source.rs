@@ -15,6 +15,13 @@ pub(super) struct Given {
     pub(super) text: Option<Vec<u8>>,
 }
 
+/// What is too long says nothing.
+impl AsRef<[u8]> for Given {
+    fn as_ref(&self) -> &[u8] {
+        self.text.as_deref().unwrap_or_default()
+    }
+}
+
 /// Reads ahead by at most `ahead` lines. A thread of its own waits for input: the program can end while it does.
 pub(super) fn read_stdin(ahead: usize) -> mpsc::Receiver<Given> {
     let (sender, receiver) = mpsc::channel(ahead.max(1));

@@ -44,8 +44,21 @@ pub struct Parts {
     pub(super) format: ReplyFormat,
     pub(super) engine: Engine,
     constraints: OnceLock<Constraints>,
+    held: Mutex<Held>,
 }
 
+/// The weights that a model has now.
+#[derive(Clone, Default)]
+pub(crate) struct Held {
+    /// How often they were changed since the model was loaded.
+    pub(crate) number: u64,
+    /// The weights, if somebody wanted them to be kept before they were changed.
+    pub(crate) params: Option<Arc<Params<Cpu>>>,
+    kept: bool,
+}
+
+/// As models of this kind are known in settings.
+const PROVIDER: &str = "embedded";
 /// Bytes of each end of a file that tell it apart.
 const ENDS: u64 = 1 << 20;
 
@@ -79,10 +92,21 @@ impl Embedded {
         Ok(model)
     }
 
+    /// The model of this id that this process has loaded.
+    pub(crate) fn loaded(id: &ModelId) -> Option<Self> {
+        if id.provider != PROVIDER {
+            return None;
+        }
+        let loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = loaded.iter().flat_map(HashMap::values).filter_map(Weak::upgrade);
+        let parts = all.find(|parts| parts.fingerprint == id.endpoint)?;
+        Some(Self { id: id.clone(), parts })
+    }
+
     fn of(name: &str, directory: &Path, parts: Arc<Parts>) -> Self {
         let of_directory = || directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let name = if name.is_empty() { of_directory() } else { name.to_owned() };
-        let id = ModelId { provider: "embedded".into(), endpoint: parts.fingerprint.clone(), name, key: 0 };
+        let id = ModelId { provider: PROVIDER.into(), endpoint: parts.fingerprint.clone(), name, key: 0 };
         Self { id, parts }
     }
 }
@@ -111,9 +135,32 @@ impl Parts {
             format: ReplyFormat::of(&tokenizer),
             engine: Engine::new(config, &params, settings)?,
             constraints: OnceLock::new(),
+            held: Mutex::default(),
             template,
             tokenizer,
         })
+    }
+
+    /// Tells the model apart, wherever its directory lies and whatever its weights are by now.
+    pub(crate) fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// The weights that it has now, as far as they were [kept](Self::keep).
+    pub(crate) fn held(&self) -> Held {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps weights beside the engine from the next change on, so that they can be sent elsewhere.
+    pub(crate) fn keep(&self) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).kept = true;
+    }
+
+    /// Notes a change of the weights.
+    pub(super) fn note(&self, params: &Params<Cpu>) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.number += 1;
+        held.params = held.kept.then(|| Arc::new(params.clone()));
     }
 
     /// Made when the first answer needs them: it takes a pass over the vocabulary.

@@ -24,6 +24,7 @@ use agentscope_tuner_policy as policy;
 use futures_util::{StreamExt as _, future::BoxFuture};
 use policy::engine::{EngineSettings, Request};
 
+pub(crate) use self::load::Held;
 use self::{answer::Answer, forced::Forced};
 pub use self::{load::Embedded, spelling::Spelling};
 use super::{ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, ModelId, ModelSpec, ToolChoice};
@@ -62,7 +63,9 @@ impl Embedded {
     /// # Errors
     /// [`ErrorKind::Model`] when the engine has stopped.
     pub async fn update(&self, params: &policy::Params<policy::device::Cpu>) -> Result<()> {
-        self.engine.update(params).await.map(drop).map_err(refused)
+        self.engine.update(params).await.map_err(refused)?;
+        self.note(params);
+        Ok(())
     }
 
     /// Renders the conversation and hands it to the engine.

@@ -61,24 +61,36 @@ struct Counts {
 #[derive(Clone, Debug, Default)]
 pub struct Waits(Arc<Mutex<WaitState>>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct WaitState {
     waiting: usize,
+    /// Told when a time begins in which any of them waits, and when it ends.
+    told: Option<Box<dyn Fn(bool) + Send>>,
     since: Option<Instant>,
     ended: Duration,
 }
 
 impl Waits {
+    /// Waits that are told to `tell`: true when one begins while there is none, false when the last one ends.
+    pub(crate) fn telling(tell: impl Fn(bool) + Send + 'static) -> Self {
+        let waits = Self::default();
+        waits.lock().told = Some(Box::new(tell));
+        waits
+    }
+
     /// The time so far, waits that go on included.
     pub fn total(&self) -> Duration {
         let state = self.lock();
         state.ended + state.since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 
-    fn begin(&self) -> Wait {
+    pub(crate) fn begin(&self) -> Wait {
         let mut state = self.lock();
         state.waiting += 1;
         state.since.get_or_insert_with(Instant::now);
+        if let (1, Some(tell)) = (state.waiting, &state.told) {
+            tell(true);
+        }
         Wait(self.clone())
     }
 
@@ -89,7 +101,7 @@ impl Waits {
 
 /// A wait that ends when it is dropped.
 #[derive(Debug)]
-pub(super) struct Wait(Waits);
+pub(crate) struct Wait(Waits);
 
 impl Wait {
     /// Begins a wait for whoever watches.
@@ -106,7 +118,16 @@ impl Drop for Wait {
             && let Some(since) = state.since.take()
         {
             state.ended += since.elapsed();
+            if let Some(tell) = &state.told {
+                tell(false);
+            }
         }
+    }
+}
+
+impl fmt::Debug for WaitState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitState").field("waiting", &self.waiting).finish_non_exhaustive()
     }
 }
 

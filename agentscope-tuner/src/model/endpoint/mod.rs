@@ -11,8 +11,8 @@ mod shared;
 mod span;
 mod stream;
 
-pub(crate) use attempts::Payer;
 pub use attempts::{AttemptLog, Waits};
+pub(crate) use attempts::{Payer, Wait};
 pub use retry::Retry;
 pub use shared::{EndpointStatus, statuses};
 
@@ -29,7 +29,7 @@ use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
 use self::{
-    attempts::{Attempt, Wait},
+    attempts::Attempt,
     gate::{Gate, Place},
 };
 use super::{ChatModel, ChatRequest, ChatResponse, ChatStream, ModelId};

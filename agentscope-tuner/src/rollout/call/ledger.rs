@@ -35,12 +35,12 @@ pub(crate) struct Ledger {
 }
 
 /// Takes the pieces of an answer while it is streamed.
-pub(super) type Pieces = UnboundedSender<ChatEvent>;
+pub(crate) type Pieces = UnboundedSender<ChatEvent>;
 
 /// An answer, and whether it was paid for now.
-pub(super) struct Answer {
-    pub(super) response: Arc<ChatResponse>,
-    pub(super) cached: bool,
+pub(crate) struct Answer {
+    pub(crate) response: Arc<ChatResponse>,
+    pub(crate) cached: bool,
 }
 
 impl Ledger {
@@ -66,7 +66,7 @@ impl Ledger {
 
     /// The answer to `prepared`: from the store, from a call under way, or newly paid. An answer that is paid now tells
     /// `pieces` of each piece as it comes.
-    pub(super) async fn answer(
+    pub(crate) async fn find_or_pay(
         &self,
         key: Key,
         prepared: &mut Prepared<'_>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 
 use super::{
-    Ledger, Scope,
+    Books, Scope,
     ledger::{Answer, Pieces, spent_on},
     live::live,
     prepared::Prepared,
@@ -30,7 +30,7 @@ pub(crate) struct Metered {
     /// Of a model in training: another version answers anew.
     pub(crate) version: Option<u64>,
     pub(crate) scope: Arc<Scope>,
-    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) books: Arc<dyn Books>,
 }
 
 impl ChatModel for Metered {
@@ -54,8 +54,8 @@ impl Metered {
         request: &ChatRequest,
         pieces: Option<&Pieces>,
     ) -> Result<ChatResponse> {
-        let Self { model, scope, ledger, .. } = self;
-        let bounded = ledger.budget().allowance().needs_bounds() || scope.budget.allowance().needs_bounds();
+        let Self { model, scope, books, .. } = self;
+        let bounded = books.are_bounded() || scope.budget.allowance().needs_bounds();
         let mut prepared = Prepared::new(request, model, self.version, bounded)?;
         let nth = scope.repetition(prepared.base);
         self.fill_seed(&mut prepared, nth)?;
@@ -65,7 +65,7 @@ impl Metered {
         // A client of the gateway's is told of it in words that the engine cannot read back.
         let reservation = scope.budget.reserve(bound).await.inspect_err(|error| scope.fail(error))?;
         let place = scope.begin(CallRef { slot: Arc::clone(&self.slot), key });
-        let result = ledger.answer(key, &mut prepared, model, &scope.waits, pieces).await;
+        let result = books.answer(key, &mut prepared, model, scope, pieces).await;
         scope.end(place, result.as_ref().map(drop));
         self.account(reservation, result)
     }

@@ -1,5 +1,6 @@
 //! The way of a model call inside a rollout: limits → cache → budget → endpoint → store.
 
+mod books;
 mod cache;
 mod ledger;
 mod live;
@@ -9,7 +10,9 @@ mod prepared;
 mod recent;
 mod scope;
 
-pub(crate) use ledger::Ledger;
+pub(crate) use books::Books;
+pub(crate) use ledger::{Answer, Ledger, Pieces};
 pub(super) use metered::Metered;
+pub(crate) use prepared::Prepared;
 pub use recent::Answered;
-pub(super) use scope::Scope;
+pub(crate) use scope::Scope;

@@ -15,7 +15,7 @@ const TEMPLATE_TOKENS: u64 = 16;
 const MEDIA_TOKENS: u64 = 20_000;
 
 /// A request as it will be sent, and as it will be found again.
-pub(super) struct Prepared<'a> {
+pub(crate) struct Prepared<'a> {
     given: &'a ChatRequest,
     /// With what is filled in, if anything is. Boxed: each future that holds it would hold room for all of it.
     filled: Option<Box<ChatRequest>>,
@@ -49,8 +49,15 @@ impl<'a> Prepared<'a> {
         Ok(this)
     }
 
+    /// A request that was made ready elsewhere: nothing is added to it.
+    pub(crate) fn as_sent(request: &'a ChatRequest) -> Result<Self> {
+        let mut this = Self { given: request, filled: None, json: String::new(), base: Key::default() };
+        this.write()?;
+        Ok(this)
+    }
+
     /// The request as it will be sent.
-    pub(super) fn request(&self) -> &ChatRequest {
+    pub(crate) fn request(&self) -> &ChatRequest {
         self.filled.as_deref().unwrap_or(self.given)
     }
 

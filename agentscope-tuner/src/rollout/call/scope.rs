@@ -51,7 +51,6 @@ impl Scope {
         self.waits.total()
     }
 
-    #[cfg(test)]
     pub(crate) fn waits(&self) -> &Waits {
         &self.waits
     }

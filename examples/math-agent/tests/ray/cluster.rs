@@ -1,0 +1,127 @@
+//! A real cluster of several raylets on this machine: `RAY_PYTHON` names a Python that has Ray.
+
+use std::{
+    io::{BufRead as _, BufReader, Lines, Write as _},
+    path::Path,
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use serde_json::Value;
+use test_support::{outcome, the_run};
+
+use crate::{
+    place::{Place, kill},
+    scene::{Scene, kill_a_worker, one_is_gone, said},
+};
+
+/// A cluster that ends with this.
+struct Cluster {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: Lines<BufReader<ChildStdout>>,
+    address: String,
+}
+
+impl Cluster {
+    fn start(python: &str, nodes: usize) -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ray/cluster.py");
+        let mut child = Command::new(python)
+            .args([script, &nodes.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let input = child.stdin.take();
+        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+        let is_address = |line: &String| line.starts_with("{\"address\"");
+        let first = output.by_ref().map(Result::unwrap).find(is_address).expect("the cluster did not start");
+        let first: Value = serde_json::from_str(&first).unwrap();
+        Self { child, input, output, address: first["address"].as_str().unwrap().to_owned() }
+    }
+
+    /// Lets the cluster do something, to its end.
+    fn does(&mut self, what: &str) {
+        writeln!(self.input.as_ref().unwrap(), "{what}").unwrap();
+        assert!(self.output.by_ref().map(Result::unwrap).any(|line| line == "done"));
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        self.child.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_cluster_comes_to_the_same_whatever_dies() {
+    let Ok(python) = std::env::var("RAY_PYTHON") else {
+        return eprintln!("skipped: RAY_PYTHON names no Python that has Ray");
+    };
+    let mut cluster = Cluster::start(&python, 3);
+    let scene = Scene::new(Duration::from_millis(60));
+    let place = Place::cluster(&python, &cluster.address, "cluster");
+    scene.survives(&place, || {});
+    assert!(place.workers().is_empty() && place.drivers().is_empty(), "somebody stayed behind");
+    eprintln!("the same on a cluster");
+
+    let place = place.marked("cluster-worker");
+    scene.survives(&place, || kill_a_worker(&place));
+    eprintln!("the same when a worker was killed");
+
+    let place = place.marked("cluster-node");
+    // Long enough for Ray to notice.
+    let slow = Scene::new(Duration::from_millis(500));
+    slow.survives(&place, || {
+        let workers = place.workers();
+        cluster.does("kill");
+        one_is_gone(&place, &workers);
+    });
+    eprintln!("the same when a node was killed");
+    cluster.does("add");
+
+    let place = place.marked("cluster-driver");
+    scene.is_resumed(&place, |_| place.drivers().into_iter().for_each(kill));
+    eprintln!("the same when the driver was killed and the run resumed");
+
+    let place = place.marked("cluster-home");
+    scene.is_resumed(&place, |running| running.child.kill().unwrap());
+    eprintln!("the same when the program was killed and resumed");
+
+    trains_as_on_one_machine(&place.marked("cluster-weights"));
+}
+
+/// Weights move to the nodes after each step, and tokens with their log-probabilities come back: the run is that of one machine,
+/// to the last bit of what was measured.
+fn trains_as_on_one_machine(place: &Place) {
+    let train = |place: Option<&Place>| {
+        let runs = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_math-agent"));
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
+        command.args(["--limit", "24", "weights", "--steps", "3", "--set"]);
+        command.arg(format!("run.directory={}", runs.path().display()));
+        command.args(["--set", "strategy.weights.staleness=1"]);
+        if let Some(place) = place {
+            place.sends(&mut command);
+        }
+        let done = command.output().unwrap();
+        assert!(done.status.success(), "{}", said(&done));
+        let run = the_run(runs.path()).unwrap();
+        (outcome(&run), numbers(&run))
+    };
+    assert_eq!(train(Some(place)), train(None));
+}
+
+/// The numbers of all steps, without those of the clock.
+fn numbers(run: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let mut lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for line in &mut lines {
+        let of_the_clock = |name: &String| name.starts_with("time/") || name.starts_with("tokens_per_second");
+        let object = line.as_object_mut().unwrap();
+        let names: Vec<_> = object.keys().filter(|name| of_the_clock(name)).cloned().collect();
+        names.iter().for_each(|name| _ = object.remove(name));
+    }
+    lines
+}

@@ -1,0 +1,25 @@
+//! The driver and the lines, with a module in the place of Ray.
+
+use std::time::Duration;
+
+use crate::{
+    place::{Place, kill},
+    scene::{Scene, kill_a_worker},
+};
+
+#[test]
+fn rollouts_elsewhere_come_to_the_same() {
+    let Some(place) = Place::stand_in("stand-in", "") else { return };
+    let scene = Scene::new(Duration::from_millis(60));
+    scene.survives(&place, || {});
+    assert!(place.workers().is_empty() && place.drivers().is_empty(), "somebody stayed behind");
+
+    let place = place.marked("stand-in-worker");
+    scene.survives(&place, || kill_a_worker(&place));
+
+    let place = place.marked("stand-in-driver");
+    scene.is_resumed(&place, |_| place.drivers().into_iter().for_each(kill));
+
+    let place = place.marked("stand-in-home");
+    scene.is_resumed(&place, |running| running.child.kill().unwrap());
+}
