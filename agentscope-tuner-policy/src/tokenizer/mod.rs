@@ -49,8 +49,11 @@ impl Tokenizer {
     }
 
     fn new(json: &[u8], special: special::SpecialFile, embedding_rows: usize) -> Result<Self> {
-        let mut backend = Backend::from_bytes(json)
-            .map_err(|error| fault("tokenizer.json is malformed; download it again").with_source(error))?;
+        let malformed = || fault("tokenizer.json is malformed; download it again");
+        // The crate panics on some faults; fuzzing showed it on a decoder of an unknown form.
+        let mut backend = std::panic::catch_unwind(|| Backend::from_bytes(json))
+            .map_err(|_| malformed())?
+            .map_err(|error| malformed().with_source(error))?;
         // Both belong to the training of encoders: a prompt is neither cut nor filled up behind its owner's back.
         backend.with_padding(None);
         backend
