@@ -17,12 +17,9 @@ use super::{
     wire::{Fault, Given, Outcome, PROTOCOL, Setup, ToHome, ToWorker, line},
 };
 #[cfg(feature = "embedded")]
-use super::{
-    delegate::Delegate,
-    policies::{Policies, Weights},
-};
+use super::{delegate::Delegate, policies::Policies};
 #[cfg(feature = "embedded")]
-use crate::model::{ChatResponse, embedded::Embedded};
+use crate::model::embedded::Embedded;
 use crate::{
     error::{Error, ErrorKind, Result},
     model::{ChatRequest, endpoint::Waits},
@@ -41,12 +38,12 @@ const SILENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Crew {
     home: Home,
-    carrier: Arc<dyn Carrier>,
+    pub(super) carrier: Arc<dyn Carrier>,
     roster: Mutex<Roster>,
     changed: Notify,
     /// Where embedded models answer on workers.
     #[cfg(feature = "embedded")]
-    policies: Option<Policies>,
+    pub(super) policies: Option<Policies>,
 }
 
 impl Crew {
@@ -188,28 +185,6 @@ impl Crew {
             return Ok(Arc::new(delegate));
         }
         Ok(Arc::clone(model))
-    }
-
-    /// Takes what an embedded model of `worker` answered, if it did so by the weights that were asked for.
-    #[cfg(feature = "embedded")]
-    fn generated(&self, worker: u64, id: u64, weights: &Weights, result: Result<Box<ChatResponse>>) {
-        let Some(wanted) = self.lock().wanted(worker, id) else { return };
-        let result = match wanted.weights == *weights {
-            true => result.map(|response| *response),
-            false => Err(Error::new(ErrorKind::Other, "a worker answered by other weights: this is a bug")),
-        };
-        // It may have been cut in the meantime.
-        wanted.done.send(result).ok();
-    }
-
-    #[cfg(feature = "embedded")]
-    pub(super) fn carrier(&self) -> &dyn Carrier {
-        self.carrier.as_ref()
-    }
-
-    #[cfg(feature = "embedded")]
-    pub(super) fn policies(&self) -> Option<&Policies> {
-        self.policies.as_ref()
     }
 
     fn hand_out(&self) {

@@ -41,13 +41,32 @@ impl Delegate {
     }
 
     async fn answer(&self, policies: &Policies, request: &ChatRequest) -> Result<ChatResponse> {
-        let weights = policies.current(&self.embedded, self.crew.carrier()).await?;
+        let weights = policies.current(&self.embedded, self.crew.carrier.as_ref()).await?;
         let (done, answer) = oneshot::channel();
         let wanted = Wanted { weights: weights.clone(), done };
         let id = self.crew.lock().want(self.worker, wanted).ok_or_else(gone)?;
         let _cease = Ceasing { crew: &self.crew, worker: self.worker, id };
         self.crew.send(self.worker, &ToWorker::Generate { id, weights, request: Box::new(request.clone()) });
         answer.await.map_err(|_| gone())?
+    }
+}
+
+impl Crew {
+    /// Takes what an embedded model of `worker` answered, if it did so by the weights that were asked for.
+    pub(super) fn generated(
+        &self,
+        worker: u64,
+        id: u64,
+        weights: &Weights,
+        result: Result<Box<ChatResponse>>,
+    ) {
+        let Some(wanted) = self.lock().wanted(worker, id) else { return };
+        let result = match wanted.weights == *weights {
+            true => result.map(|response| *response),
+            false => Err(Error::new(ErrorKind::Other, "a worker answered by other weights: this is a bug")),
+        };
+        // It may have been cut in the meantime.
+        wanted.done.send(result).ok();
     }
 }
 
@@ -58,7 +77,7 @@ impl ChatModel for Delegate {
 
     fn chat<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatResponse>> {
         Box::pin(async move {
-            match self.crew.policies() {
+            match &self.crew.policies {
                 Some(policies) => self.answer(policies, request).await,
                 None => self.embedded.chat(request).await,
             }
