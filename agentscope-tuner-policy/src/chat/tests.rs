@@ -44,6 +44,7 @@ fn blocks_are_trimmed_and_generation_is_a_scope() {
         "{{ '{%' }}{% if 'a%}' %}{%- with %}x{% endwith %}"
     );
     assert_eq!(generation::as_scopes("{% unclosed"), "{% unclosed");
+    assert_eq!(generation::as_scopes("{%}{%"), "{%}{%");
 }
 
 #[test]

@@ -121,6 +121,11 @@ fn faults_name_the_remedy() {
     std::fs::write(directory.path().join("tokenizer.json"), "{").unwrap();
     let malformed = chain(&Tokenizer::open(directory.path(), 10).unwrap_err());
     assert!(malformed.contains("tokenizer.json is malformed; download it again: EOF"), "{malformed}");
+    // Here the crate panics instead.
+    let broken = r#"{"version": "1.0", "model": {"type": "WordLevel", "vocab": {}, "unk_token": "a"}, "decoder": {"type": tru}}"#;
+    std::fs::write(directory.path().join("tokenizer.json"), broken).unwrap();
+    let malformed = chain(&Tokenizer::open(directory.path(), 10).unwrap_err());
+    assert!(malformed.contains("tokenizer.json is malformed"), "{malformed}");
     let word_piece =
         word_level(json!({"a": 0}), json!({"type": "WordPiece", "prefix": "##", "cleanup": true}));
     assert!(make(&word_piece).unwrap_err().to_string().contains("not supported (WordPiece)"));
