@@ -8,12 +8,12 @@
 //! Losses divide by the size of the whole batch, so how it was cut makes no difference beyond rounding.
 
 mod learn;
-mod learner;
 #[cfg(test)]
 mod tests;
+mod training;
 
 pub use learn::{Example, PolicyReport, PolicyUpdate, Preference, PreferenceReport, SupervisedReport};
-pub use learner::{Learner, Processor};
+pub use training::{DeviceKind, Training};
 
 use std::path::Path;
 

@@ -26,6 +26,8 @@ fn settings_that_cannot_work_are_refused() {
         (&["strategy.weights.temperature=0.0"], "greedy rollouts are all the same"),
         (&["strategy.weights.algorithm=dr_grpo", "strategy.weights.lora.rank=0"], "rank of an adapter"),
         (&["strategy.weights.truncated=cut"], "must be one of mask, keep, drop"),
+        (&["strategy.weights.device=tpu"], "must be one of cpu, cuda"),
+        (&["strategy.weights.device=cuda"], "build with `--features cuda`"),
         (&["strategy.weights.slot=nobody"], "there is no model slot `nobody`"),
         (&["strategy.weights.warm-start.path=nowhere.jsonl"], "nowhere.jsonl"),
         (&["strategy.weights.warm-start.path=data/train.jsonl"], "no column `messages`"),

@@ -4,7 +4,7 @@ use agentscope_tuner_policy::{
     adapter::{LoraConfig, Module},
     loss::{AdvantageSettings, Algorithm, DpoSettings, Importance, Overlong, PolicySettings, Scale},
     optimizer::{AdamWSettings, Decay, Schedule},
-    trainer::Processor,
+    trainer::DeviceKind,
 };
 
 use super::{LoraTable, WarmStartTable, WeightsTable};
@@ -109,9 +109,9 @@ impl WeightsTable {
         set(&mut tuning.updates, self.updates);
         set(&mut tuning.token_budget, self.token_budget);
         set(&mut tuning.recompute, self.recompute);
-        tuning.processor = match self.device.as_deref() {
-            None | Some("cpu") => Processor::Cpu,
-            Some("cuda") => Processor::Cuda,
+        tuning.device = match self.device.as_deref() {
+            None | Some("cpu") => DeviceKind::Cpu,
+            Some("cuda") => DeviceKind::Cuda,
             Some(other) => return Err(unknown("device", other, "cpu, cuda")),
         };
         Ok(())

@@ -15,7 +15,7 @@ use std::{
 
 use policy::{
     checkpoint::{Checkpoint, SaveOptions},
-    trainer::Learner as Training,
+    trainer::Training,
 };
 
 use super::{WeightsTuning, learner::Learner, policy, state::State};

@@ -13,7 +13,7 @@ use policy::{
     device::Cpu,
     optimizer::UpdateKernels,
     tape::ForwardSettings,
-    trainer::{Learner as Training, Processor, Trainer, TrainerSettings},
+    trainer::{DeviceKind, Trainer, TrainerSettings, Training},
 };
 use tokio::sync::oneshot;
 
@@ -32,7 +32,7 @@ pub(super) struct Learner {
 #[derive(Clone, Debug)]
 pub(super) struct Start {
     base: Params<Cpu>,
-    processor: Processor,
+    device: DeviceKind,
     plan: Plan,
 }
 
@@ -65,7 +65,7 @@ impl Start {
         let lora = settings.lora.clone();
         let needs_reference = settings.needs_reference();
         let plan = Plan { config, lora, settings: trainer, needs_reference, seed };
-        Ok(Self { base, processor: settings.processor, plan })
+        Ok(Self { base, device: settings.device, plan })
     }
 
     /// The weights that training begins with.
@@ -75,21 +75,19 @@ impl Start {
 
     /// A trainer that has taken no step yet, or the one that was saved in `resumed`.
     fn training(self, resumed: Option<&Path>) -> policy::Result<Box<dyn Training>> {
-        let Self { base, processor, plan } = self;
-        match processor {
-            Processor::Cpu => Ok(Box::new(plan.trainer(&Cpu::default(), base, resumed)?)),
+        let Self { base, device, plan } = self;
+        match device {
+            DeviceKind::Cpu => Ok(Box::new(plan.trainer(&Cpu::default(), base, resumed)?)),
             #[cfg(feature = "cuda")]
-            Processor::Cuda => {
+            DeviceKind::Cuda => {
                 let device = policy::device::cuda(0)?;
                 let base = Params::new(&device, &plan.config, base.to_tensors()?)?;
                 Ok(Box::new(plan.trainer(&device, base, resumed)?))
             }
             #[cfg(not(feature = "cuda"))]
-            Processor::Cuda => Err(policy::Error::new(
-                policy::ErrorKind::Config,
-                "this program was built without GPUs; build it with `--features cuda` (docs/cuda.md), or set \
-                 strategy.weights.device to \"cpu\"",
-            )),
+            DeviceKind::Cuda => {
+                Err(policy::Error::new(policy::ErrorKind::Config, super::settings::WITHOUT_GPUS))
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use policy::{
     adapter::LoraConfig,
     loss::{AdvantageSettings, Algorithm, Baseline, DpoSettings, Importance, Overlong, PolicySettings},
     optimizer::{AdamWSettings, Schedule},
-    trainer::Processor,
+    trainer::DeviceKind,
 };
 
 use super::policy;
@@ -14,6 +14,9 @@ use crate::{
     model::{Sampling, embedded::Embedded},
     strategy::Inputs,
 };
+
+/// What is said of a device that only the feature `cuda` gives.
+pub(super) const WITHOUT_GPUS: &str = "device is cuda, but this program was built without it: build with `--features cuda` (docs/cuda.md), or set device to cpu";
 
 /// Reinforcement learning of the embedded model in one slot.
 #[derive(Clone, Debug)]
@@ -50,7 +53,7 @@ pub struct WeightsTuning {
     /// Whether activations are computed again in the backward pass: less memory, a third more work.
     pub recompute: bool,
     /// Where the training computes. Rollouts are sampled on the CPU.
-    pub processor: Processor,
+    pub device: DeviceKind,
     /// Temperature of training rollouts, above 0. Nothing else may bend the distribution they are drawn from.
     pub temperature: f64,
     /// Most tokens of an answer, in training and on held-out rows; the model's room where unset.
@@ -146,7 +149,7 @@ impl WeightsTuning {
             staleness: 0,
             token_budget: 8192,
             recompute: false,
-            processor: Processor::default(),
+            device: DeviceKind::default(),
             temperature: 1.0,
             max_tokens: None,
             eval_sampling: Sampling::default(),
@@ -194,7 +197,7 @@ impl WeightsTuning {
         Err(Error::new(ErrorKind::Config, format!("[strategy.weights] {}", faults.join("; "))))
     }
 
-    fn ranges(&self) -> [(bool, &'static str); 14] {
+    fn ranges(&self) -> [(bool, &'static str); 15] {
         let alone = self.advantages.baseline == Baseline::Batch;
         let chooses = !matches!(self.objective, Objective::Policy(_));
         let warm = self.warm_start.as_ref();
@@ -203,6 +206,7 @@ impl WeightsTuning {
                 self.group_size >= if alone && !chooses { 1 } else { 2 },
                 "group-size must be 2 or more: a rollout is compared with its group (8 is usual; reinforce takes 1)",
             ),
+            (self.device == DeviceKind::Cpu || cfg!(feature = "cuda"), WITHOUT_GPUS),
             (self.batch_size >= 1, "batch-size must be 1 or more"),
             (self.updates >= 1, "updates must be 1 or more"),
             (

@@ -16,7 +16,7 @@ use crate::{
 
 /// Where a trainer computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Processor {
+pub enum DeviceKind {
     /// The CPU: the same bits, whatever the number of threads.
     #[default]
     Cpu,
@@ -25,7 +25,7 @@ pub enum Processor {
 }
 
 /// What a training loop asks of a trainer, whatever device that computes on.
-pub trait Learner {
+pub trait Training {
     /// Learns from rollouts: [`Trainer::learn`].
     ///
     /// # Errors
@@ -70,7 +70,7 @@ pub trait Learner {
     fn save_optimizer(&self, path: &Path) -> Result<()>;
 }
 
-impl<D: UpdateKernels> Learner for Trainer<D> {
+impl<D: UpdateKernels> Training for Trainer<D> {
     fn learn(&mut self, examples: &[Example], update: &PolicyUpdate, rate: f64) -> Result<PolicyReport> {
         Trainer::learn(self, examples, update, rate)
     }
