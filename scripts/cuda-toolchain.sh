@@ -5,7 +5,7 @@
 #
 #   scripts/cuda-toolchain.sh FOLDER [COMPUTE_CAPABILITY]     such as 80 (A100) or 90 (H100, the default)
 #   . FOLDER/env.sh
-#   cargo build --release --features cuda
+#   cargo build --release -p addition --features cuda
 set -euo pipefail
 
 folder=$(mkdir -p "${1:?name a folder for the toolchain}" && cd "$1" && pwd)
