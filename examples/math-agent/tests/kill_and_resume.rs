@@ -3,17 +3,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod common;
+
 use std::{path::Path, process::Command, time::Duration};
 
-use agentscope_tuner::seed;
-use serde_json::Value;
-use test_support::{Endpoint, Kills, outcome, solved};
+use test_support::{Kills, outcome};
 
 #[test]
 fn a_killed_run_resumes_to_the_same_result_and_pays_nothing_twice() {
-    let endpoint = Endpoint::start(Duration::from_millis(20), in_short, answer);
+    let endpoint = common::endpoint(Duration::from_millis(20));
     let kills = Kills {
-        begin: &|runs| select(runs, endpoint.base_url()),
+        begin: &|runs| common::select(endpoint.base_url(), runs, 60, 8),
         resume: &|_, run| resume(run, endpoint.base_url()),
         times: 20,
         seed: 7,
@@ -36,36 +36,8 @@ fn a_killed_run_resumes_to_the_same_result_and_pays_nothing_twice() {
     assert!(resumed >= 10, "only {resumed} kills hit a run");
 }
 
-/// The model, and the last thing said.
-fn in_short(model: &str, messages: &[Value]) -> String {
-    format!("{model} {}", messages.last().unwrap()["content"].as_str().unwrap())
-}
-
-fn answer(asked: &str) -> String {
-    let skill = if asked.contains("small") { 0.5 } else { 0.9 };
-    let right = seed::unit(1, "right", [asked.as_bytes()]) < skill;
-    if right { format!("The answer is {}", solved(asked).unwrap()) } else { "I do not know".to_owned() }
-}
-
-fn program(base_url: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_math-agent"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR"));
-    for model in ["small", "medium", "large"] {
-        command.arg("--set").arg(format!("models.{model}.provider=openai"));
-        command.arg("--set").arg(format!("models.{model}.base-url={base_url}"));
-    }
-    command
-}
-
-fn select(runs: &Path, base_url: &str) -> Command {
-    let mut command = program(base_url);
-    command.args(["--limit", "60", "--concurrency", "8", "select"]).arg("--set");
-    command.arg(format!("run.directory={}", runs.display()));
-    command
-}
-
 fn resume(run: &Path, base_url: &str) -> Command {
-    let mut command = program(base_url);
+    let mut command = common::program(base_url);
     command.arg("resume").arg(run);
     command
 }

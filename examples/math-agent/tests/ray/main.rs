@@ -13,6 +13,8 @@
 )]
 
 mod cluster;
+#[path = "../common/mod.rs"]
+mod common;
 mod faults;
 mod place;
 mod scene;

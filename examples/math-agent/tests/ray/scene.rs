@@ -7,12 +7,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use agentscope_tuner::seed;
 use serde_json::Value;
 use tempfile::TempDir;
-use test_support::{Endpoint, outcome, solved, the_run};
+use test_support::{Endpoint, outcome, the_run};
 
-use crate::place::{Place, kill};
+use crate::{
+    common::{self, program},
+    place::{Place, kill},
+};
 
 /// How long anything of these tests may take.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -28,7 +30,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// Each call takes `pause`.
     pub(crate) fn new(pause: Duration) -> Self {
-        let endpoint = Endpoint::start(pause, in_short, answer);
+        let endpoint = common::endpoint(pause);
         let runs = tempfile::tempdir().unwrap();
         let mut program = select(endpoint.base_url(), runs.path());
         let done = program.output().unwrap();
@@ -150,31 +152,6 @@ fn answers(run: &Path) -> usize {
     store.query_row("SELECT count(*) FROM call", [], |row| row.get(0)).unwrap()
 }
 
-/// The program, with models at `base_url`.
-pub(crate) fn program(base_url: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_math-agent"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR"));
-    for model in ["small", "medium", "large"] {
-        command.arg("--set").arg(format!("models.{model}.provider=openai"));
-        command.arg("--set").arg(format!("models.{model}.base-url={base_url}"));
-    }
-    command
-}
-
 fn select(base_url: &str, runs: &Path) -> Command {
-    let mut command = program(base_url);
-    command.args(["--limit", "40", "--concurrency", "6", "select"]).arg("--set");
-    command.arg(format!("run.directory={}", runs.display()));
-    command
-}
-
-/// The model, and the last thing said.
-fn in_short(model: &str, messages: &[Value]) -> String {
-    format!("{model} {}", messages.last().unwrap()["content"].as_str().unwrap())
-}
-
-fn answer(asked: &str) -> String {
-    let skill = if asked.contains("small") { 0.5 } else { 0.9 };
-    let right = seed::unit(1, "right", [asked.as_bytes()]) < skill;
-    if right { format!("The answer is {}", solved(asked).unwrap()) } else { "I do not know".to_owned() }
+    common::select(base_url, runs, 40, 6)
 }
