@@ -34,10 +34,10 @@ pub enum Algorithm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
     Token,
-    /// The geometric mean over the tokens of a row.
-    RowMean,
-    /// The product over the tokens of a row.
-    RowProduct,
+    /// The geometric mean over the tokens of a rollout.
+    SequenceMean,
+    /// The product over the tokens of a rollout.
+    SequenceProduct,
 }
 
 /// What is made of a ratio and an advantage.
@@ -92,10 +92,15 @@ impl Algorithm {
         }
     }
 
+    /// Whether a ratio is that of a whole rollout, whose rows must then be passed together.
+    pub(crate) fn is_over_sequences(self) -> bool {
+        self.level() != Level::Token
+    }
+
     pub(super) fn level(self) -> Level {
         match self {
-            Self::Gspo => Level::RowMean,
-            Self::Rloo => Level::RowProduct,
+            Self::Gspo => Level::SequenceMean,
+            Self::Rloo => Level::SequenceProduct,
             _ => Level::Token,
         }
     }

@@ -22,12 +22,12 @@ pub enum Importance {
         /// The largest weight that counts.
         max: f64,
     },
-    /// Of the whole row, and no more than `max`.
+    /// Of the whole row, for gspo and rloo of the rollout, and no more than `max`.
     SequenceTruncate {
         /// The largest weight.
         max: f64,
     },
-    /// Of the whole row; 0 where it is outside the bounds.
+    /// Of the whole row, for gspo and rloo of the rollout; 0 where it is outside the bounds.
     SequenceMask {
         /// The smallest weight that counts.
         min: f64,

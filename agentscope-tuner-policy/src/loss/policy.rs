@@ -35,10 +35,14 @@ pub(super) fn evaluate(
         settings,
         rows,
         evaluation: Evaluation::zero(log_probs.len()),
-        statistics: Statistics { has_reference: rows.reference.is_some(), ..Statistics::default() },
+        statistics: Statistics {
+            rows: rows.rows.len(),
+            has_reference: rows.reference.is_some(),
+            ..Statistics::default()
+        },
     };
     let trained = rows.trained();
-    for (row, span) in rows.spans() {
+    for (row, span) in rows.parts(settings.algorithm.level()) {
         let weight = totals.weight(settings, row, trained);
         let tokens = Tokens::new(rows, &span, log_probs, &emphasis);
         let corrections = pass.corrections(row, &tokens);
@@ -52,7 +56,7 @@ pub(super) fn evaluate(
     Ok((pass.evaluation, pass.statistics))
 }
 
-/// The tokens of one row.
+/// The tokens of one row, or of one rollout where the ratio is taken over that.
 struct Tokens<'a> {
     span: Range<usize>,
     mask: &'a [bool],
@@ -78,7 +82,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// Trained tokens, by their place in the row.
+    /// Trained tokens, by their place among these.
     fn trained(&self) -> impl Iterator<Item = usize> {
         (0..self.mask.len()).filter(|token| self.mask[*token])
     }
@@ -132,13 +136,13 @@ impl Pass<'_> {
             }
             return;
         }
-        // One ratio for the row: its log is the mean, or the sum, of the tokens'.
-        let per_token = if level == Level::RowMean { 1.0 / count } else { 1.0 };
+        // One ratio for the rollout: its log is the mean, or the sum, of the tokens'.
+        let per_token = if level == Level::SequenceMean { 1.0 / count } else { 1.0 };
         let log_ratio: f64 = tokens.trained().map(|token| tokens.log_ratio(token) * per_token).sum();
         let log_ratio = log_ratio.clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO);
         let term = self.settings.term(log_ratio, 0.0, row.advantage);
         let corrected: f64 = corrections.iter().sum();
-        let weight = weight * if level == Level::RowMean { corrected } else { corrected / count };
+        let weight = weight * if level == Level::SequenceMean { corrected } else { corrected / count };
         self.evaluation.policy += weight * term.value;
         for token in tokens.trained() {
             self.evaluation.dlog_probs[tokens.span.start + token] += weight * term.slope * per_token;
@@ -160,7 +164,6 @@ impl Pass<'_> {
 
     fn count(&mut self, tokens: &Tokens<'_>) {
         let trained = tokens.trained().count();
-        self.statistics.rows += 1;
         self.statistics.trained_tokens += trained;
         self.statistics.masked_tokens += tokens.mask.len() - trained;
         self.statistics.log_ratios.extend(tokens.trained().map(|token| tokens.log_ratio(token)));

@@ -2,13 +2,19 @@
 
 use std::ops::Range;
 
-use super::{PolicySettings, algorithm::Normalizer, correction::Importance};
+use super::{
+    PolicySettings,
+    algorithm::{Level, Normalizer},
+    correction::Importance,
+};
 use crate::error::{Error, ErrorKind, Result};
 
-/// One row of a micro-batch: a part of a rollout whose tokens stand in one sequence. For gspo and rloo, whose ratio is that of
-/// a sequence, the sequence is the row, so that a rollout's rows may lie in different micro-batches.
+/// One row of a micro-batch: a part of a rollout whose tokens stand in one sequence. Rows of a rollout may lie in different
+/// micro-batches, but for gspo and rloo: their ratio is that of the rollout, so its rows must follow one another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row {
+    /// Which rollout of the batch it is a part of.
+    pub rollout: usize,
     /// How many of the log-probabilities are the row's; rows follow one another.
     pub tokens: usize,
     /// Of the row's rollout.
@@ -51,7 +57,7 @@ impl Totals {
         Self { tokens, rollouts, updates: 1, micro_batches: 1 }
     }
 
-    /// What one token of `row` weighs in the loss; `micro_batch_tokens` are trained in this micro-batch.
+    /// What one token of a part of `row`'s rollout weighs in the loss; `micro_batch_tokens` are trained in this micro-batch.
     pub(super) fn weight(&self, settings: &PolicySettings, row: Row, micro_batch_tokens: usize) -> f64 {
         let (share, rollouts) = (self.updates as f64, self.rollouts.max(1) as f64);
         match settings.algorithm.normalizer() {
@@ -77,12 +83,15 @@ impl Rows {
         self.mask.iter().filter(|trained| **trained).count()
     }
 
-    /// The tokens of each row.
-    pub(super) fn spans(&self) -> impl Iterator<Item = (Row, Range<usize>)> {
-        self.rows.iter().scan(0, |start, row| {
-            let span = *start..*start + row.tokens;
+    /// The tokens of each part that has ratios of its own: of a row, or where one ratio is taken over a sequence, of all
+    /// rows of a rollout. A row stands for those of its part.
+    pub(super) fn parts(&self, level: Level) -> impl Iterator<Item = (Row, Range<usize>)> {
+        let together = move |one: &Row, next: &Row| level != Level::Token && one.rollout == next.rollout;
+        self.rows.chunk_by(together).scan(0, |start, rows| {
+            let tokens: usize = rows.iter().map(|row| row.tokens).sum();
+            let span = *start..*start + tokens;
             *start = span.end;
-            Some((*row, span))
+            Some((rows[0], span))
         })
     }
 
@@ -91,6 +100,7 @@ impl Rows {
     pub(super) fn check(&self, settings: &PolicySettings, totals: &Totals, log_probs: &[f32]) -> Result<()> {
         self.check_lengths(log_probs.len())?;
         self.check_totals(totals)?;
+        self.check_parts(settings.algorithm.level())?;
         if settings.beta != 0.0 && self.reference.is_none() {
             return Err(request(
                 "beta is not 0, so reference log-probabilities are needed; set beta to 0 or pass them",
@@ -149,12 +159,21 @@ impl Rows {
                 totals.tokens
             )));
         }
-        for (index, (row, span)) in self.spans().enumerate() {
+        Ok(())
+    }
+
+    fn check_parts(&self, level: Level) -> Result<()> {
+        for (Row { rollout, rollout_tokens, .. }, span) in self.parts(level) {
             let trained = self.mask[span].iter().filter(|trained| **trained).count();
-            if trained > row.rollout_tokens {
+            if trained > rollout_tokens {
                 return Err(request(format!(
-                    "row {index} trains {trained} tokens, but its rollout only {}; count all rows of the rollout",
-                    row.rollout_tokens
+                    "rollout {rollout} trains {trained} tokens here, but {rollout_tokens} in all; count all of its rows"
+                )));
+            }
+            if level != Level::Token && trained < rollout_tokens {
+                return Err(request(format!(
+                    "only {trained} of the {rollout_tokens} trained tokens of rollout {rollout} follow one another, but \
+                     the ratio is that of a rollout; pass its rows together"
                 )));
             }
         }

@@ -15,12 +15,12 @@ pub struct Statistics {
     pub masked_tokens: usize,
     /// Rows.
     pub rows: usize,
-    /// Rows that the off-policy mask dropped.
+    /// Rows that the off-policy mask dropped; of gspo and rloo, rollouts.
     pub dropped_rows: usize,
     pub(super) has_reference: bool,
     pub(super) kl: f64,
     pub(super) entropy: f64,
-    /// Ratios that could be clipped: of tokens or of rows.
+    /// Ratios that could be clipped: of tokens or of rollouts.
     pub(super) ratios: usize,
     pub(super) clipped_low: usize,
     pub(super) clipped_high: usize,

@@ -22,7 +22,7 @@ pub(super) enum Clipped {
 }
 
 impl PolicySettings {
-    /// The loss of a token or a row with log-ratio `log_ratio`, log-probability `log_prob` and advantage `advantage`.
+    /// The loss of a token or a rollout with log-ratio `log_ratio`, log-probability `log_prob` and advantage `advantage`.
     pub(super) fn term(&self, log_ratio: f64, log_prob: f64, advantage: f64) -> Term {
         let ratio = log_ratio.exp();
         match self.algorithm.surrogate() {

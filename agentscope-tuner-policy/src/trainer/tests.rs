@@ -188,9 +188,17 @@ fn every_algorithm_learns_what_is_rewarded() {
             PolicySettings { algorithm, max_completion_length: Some(1), ..PolicySettings::default() };
         let rewards = vec![Some(0.0), Some(1.0), Some(0.0), Some(0.0)];
         let scored = advantages(&[rewards], &AdvantageSettings::of(algorithm)).unwrap();
-        let row = |advantage: &f64| Row { tokens: 1, advantage: *advantage, rollout_tokens: 1 };
-        let rows =
-            Rows { rows: scored.values[0].iter().map(row).collect(), mask: vec![true; 4], ..Rows::default() };
+        let row = |(rollout, advantage): (usize, &f64)| Row {
+            rollout,
+            tokens: 1,
+            advantage: *advantage,
+            rollout_tokens: 1,
+        };
+        let rows = Rows {
+            rows: scored.values[0].iter().enumerate().map(row).collect(),
+            mask: vec![true; 4],
+            ..Rows::default()
+        };
         let totals = Totals::new(4, 4);
         let mut trainer = trainer(&tiny(), AdamWSettings::default());
         let batch = Batch::new(ANSWERS.map(|answer| [7, 2, answer]));

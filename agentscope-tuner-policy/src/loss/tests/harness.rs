@@ -69,7 +69,8 @@ impl Case {
         let mut start = 0;
         for (tokens, advantage) in lengths.iter().zip(advantages) {
             let rollout_tokens = rows.mask[start..start + tokens].iter().filter(|trained| **trained).count();
-            rows.rows.push(Row { tokens: *tokens, advantage: *advantage, rollout_tokens });
+            let rollout = rows.rows.len();
+            rows.rows.push(Row { rollout, tokens: *tokens, advantage: *advantage, rollout_tokens });
             start += tokens;
         }
         let totals = Totals::new(rows.trained(), rows.rows.len());

@@ -80,13 +80,7 @@ fn bnpo_is_dapo_within_a_micro_batch() {
 #[test]
 fn a_fork_changes_no_weight() {
     for algorithm in ACCUMULATING {
-        let mut settings = settings(algorithm);
-        let mut case = case();
-        if [Algorithm::Gspo, Algorithm::Rloo].contains(&algorithm) {
-            // A row has one ratio; at the start of an update it is 1 for all of them.
-            case.rows.old = None;
-            settings.beta = 0.0;
-        }
+        let (settings, case) = (settings(algorithm), case());
         let mut forked = case.clone();
         let row = case.rows.rows[1];
         forked.rows.rows[1] = Row { tokens: 4, ..row };
@@ -94,6 +88,20 @@ fn a_fork_changes_no_weight() {
         let (case, forked) = (case.run(&settings), forked.run(&settings));
         assert_close(algorithm.name(), &wide(&forked.dlog_probs), &wide(&case.dlog_probs), 1e-7);
     }
+}
+
+#[test]
+fn rows_of_one_ratio_are_refused_apart() {
+    let case = case();
+    let row = case.rows.rows[1];
+    let mut apart = case.clone();
+    apart.rows.rows[1] = Row { tokens: 4, ..row };
+    apart.rows.rows.insert(2, Row { tokens: 2, rollout: 9, ..row });
+    for algorithm in [Algorithm::Gspo, Algorithm::Rloo] {
+        let message = apart.try_run(&settings(algorithm)).unwrap_err().to_string();
+        assert!(message.contains("pass its rows together"), "{message}");
+    }
+    assert!(apart.try_run(&settings(Algorithm::Dapo)).is_ok());
 }
 
 #[test]
@@ -178,7 +186,10 @@ fn misfits_are_named() {
     assert!(message(&|case, _| case.rows.mask.truncate(22)).contains("`mask` has 22"));
     assert!(message(&|case, _| case.rows.rows[0].tokens = 3).contains("`rows` has 22"));
     assert!(message(&|case, _| case.rows.rows[2].advantage = f64::NAN).contains("advantage of row 2 is NaN"));
-    assert!(message(&|case, _| case.rows.rows[1].rollout_tokens = 1).contains("its rollout only 1"));
+    assert!(
+        message(&|case, _| case.rows.rows[1].rollout_tokens = 1)
+            .contains("rollout 1 trains 5 tokens here, but 1 in all")
+    );
     assert!(message(&|case, _| case.totals.tokens = 3).contains("more than the 3"));
     assert!(message(&|case, _| case.totals.updates = 0).contains("at least one update"));
     assert!(message(&|case, _| case.log_probs[1] = f32::NAN).contains("log-probability of token 1 is NaN"));

@@ -80,13 +80,14 @@ impl Facts {
 
     fn case(&self, seed: u32) -> Case {
         let inputs = &self.inputs[&seed];
-        let row = |(mask, advantage): (&Vec<u8>, &f64)| Row {
+        let row = |(rollout, (mask, advantage)): (usize, (&Vec<u8>, &f64))| Row {
+            rollout,
             tokens: mask.len(),
             advantage: *advantage,
             rollout_tokens: mask.iter().filter(|trained| **trained == 1).count(),
         };
         let rows = Rows {
-            rows: self.rows.iter().zip(&self.advantages).map(row).collect(),
+            rows: self.rows.iter().zip(&self.advantages).enumerate().map(row).collect(),
             mask: self.mask(),
             old: Some(self.spread(&inputs.old)),
             reference: Some(self.spread(&inputs.reference)),

@@ -9,7 +9,7 @@ use crate::{
     trajectory::Trajectory,
 };
 
-/// Rows that stand together in one micro-batch, such as the two answers of a preference.
+/// Rows that stand together in one micro-batch: the two answers of a preference, or a rollout whose ratio is one.
 pub(super) type Unit<'a> = Vec<&'a Trajectory>;
 
 /// How rows become micro-batches.

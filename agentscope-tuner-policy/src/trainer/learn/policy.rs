@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    loss::{PolicySettings, Row, Rows, Statistics, Totals, policy_loss},
+    loss::{Algorithm, PolicySettings, Row, Rows, Statistics, Totals, policy_loss},
     optimizer::{StepReport, UpdateKernels},
     trajectory::Trajectory,
 };
@@ -106,7 +106,9 @@ impl<D: UpdateKernels> Trainer<D> {
         update: &PolicyUpdate,
         cut: Cut,
     ) -> Result<Vec<Lesson<'a>>> {
-        let units: Vec<Unit<'a>> = examples.iter().map(|example| vec![&example.row]).collect();
+        let groups = together(examples, update.policy.algorithm);
+        let units: Vec<Unit<'a>> =
+            groups.iter().map(|group| group.iter().map(|example| &example.row).collect()).collect();
         let lesson = |micro: Micro| {
             let Micro { batch, targets, .. } = &micro;
             // In the first step they are those of the moment.
@@ -114,17 +116,34 @@ impl<D: UpdateKernels> Trainer<D> {
             let reference =
                 (update.policy.beta != 0.0).then(|| self.evaluate_reference(batch, targets)).transpose()?;
             let [old, reference] = [old, reference].map(|values| values.map(|[log_probs, _]| log_probs));
-            let examples = micro.units.iter().map(|unit| examples[*unit]).collect();
+            let examples = micro.units.iter().flat_map(|unit| groups[*unit].iter().copied()).collect();
             Ok(Lesson { examples, micro, old, reference })
         };
         micro_batches(&units, cut)?.into_iter().map(lesson).collect()
     }
 }
 
+/// Examples that must stand in one micro-batch: the rows of a rollout where its ratio is one, else each alone.
+fn together(examples: Vec<&Example>, algorithm: Algorithm) -> Vec<Vec<&Example>> {
+    let mut groups: Vec<Vec<&Example>> = Vec::new();
+    let mut known: HashMap<usize, usize> = HashMap::new();
+    for example in examples {
+        match known.get(&example.rollout) {
+            Some(group) if algorithm.is_over_sequences() => groups[*group].push(example),
+            _ => {
+                known.insert(example.rollout, groups.len());
+                groups.push(vec![example]);
+            }
+        }
+    }
+    groups
+}
+
 impl Lesson<'_> {
     /// What the loss reads, given the trained tokens of each rollout.
     fn rows(&self, rollout_tokens: &HashMap<usize, usize>) -> Rows {
         let row = |example: &&Example| Row {
+            rollout: example.rollout,
             tokens: trained(&example.row).count(),
             advantage: example.advantage,
             rollout_tokens: rollout_tokens[&example.rollout],
