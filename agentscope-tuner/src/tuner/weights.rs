@@ -92,5 +92,7 @@ fn warm_start(config: &Config, table: &WeightsTable, tuning: &WeightsTuning) -> 
         steps: warm.steps.unwrap_or(100),
         batch_size: warm.batch_size.unwrap_or(32),
         schedule: table.warm_schedule(warm, tuning),
+        until: warm.until,
+        eval_interval: warm.eval_interval.unwrap_or(tuning.eval_interval),
     }))
 }

@@ -148,7 +148,7 @@ pub struct WarmStartTable {
     /// Such as `train`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<String>,
-    /// Steps; 100 when unset.
+    /// Most steps; 100 when unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
     /// Rows a step; 32 when unset.
@@ -160,6 +160,12 @@ pub struct WarmStartTable {
     /// Steps over which the rate rises; a tenth of `steps` when unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warmup_steps: Option<u64>,
+    /// Mean reward, on the held-out rows that choose, at which it ends before its last step; never when unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<f64>,
+    /// Steps between two looks at that reward; that of `[strategy.weights]` when unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eval_interval: Option<u64>,
 }
 
 impl WarmStartTable {

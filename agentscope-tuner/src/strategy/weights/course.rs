@@ -1,5 +1,7 @@
 //! The course of training: measure, sample, learn, keep; then the verdict.
 
+mod warm_up;
+
 use std::time::{Duration, Instant};
 
 use policy::{Params, checkpoint::Checkpoint, device::Cpu};
@@ -18,7 +20,6 @@ use super::{
     state::{Measured, State},
     step::{self, Times},
     verdict::{self, Confirmed},
-    warm_start,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -104,32 +105,6 @@ impl<'a> Course<'a> {
             }
         };
         Ok(verdict::outcome(self.settings, first, confirmed, rows, self.inputs.engine.seed()))
-    }
-
-    async fn warm_up(&mut self) -> Result<Ended> {
-        let Some(warm) = &self.settings.warm_start else { return Ok(Ended::Well) };
-        if self.state.warmed >= warm.steps {
-            return Ok(Ended::Well);
-        }
-        let examples = warm_start::examples(self.settings, warm)?;
-        while self.state.warmed < warm.steps {
-            if self.inputs.engine.is_stopped() {
-                return Ok(Ended::Stopped(Error::new(ErrorKind::Cancelled, "the run was stopped")));
-            }
-            let (number, seed) = (self.state.warmed, self.inputs.engine.seed());
-            let loss = warm_start::step(self.settings, warm, &examples, &self.learner, number, seed).await?;
-            self.state.warmed += 1;
-            let done = self.state.warmed;
-            self.log(&[("loss".to_owned(), loss)])?;
-            if done.is_multiple_of(SAY_EVERY) || done == warm.steps {
-                self.inputs.monitor.say(&format!("warm start {done}/{}: loss {loss:.4}", warm.steps));
-            }
-            if done.is_multiple_of(self.settings.save_interval) && done < warm.steps {
-                self.save().await?;
-            }
-        }
-        self.swap().await?;
-        Ok(Ended::Well)
     }
 
     async fn train(&mut self) -> Result<Ended> {

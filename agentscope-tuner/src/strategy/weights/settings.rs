@@ -122,12 +122,16 @@ pub struct WarmStart {
     /// Rows with a column `messages`: objects with `role` and `content`, as chat templates take them. The assistant's
     /// messages are learnt.
     pub rows: Vec<serde_json::Value>,
-    /// Steps, at least 1.
+    /// Most steps, at least 1.
     pub steps: u64,
     /// Rows a step, at least 1.
     pub batch_size: usize,
     /// Learning rate by step.
     pub schedule: Schedule,
+    /// The mean reward, on the held-out rows that choose, at which it ends before its last step.
+    pub until: Option<f64>,
+    /// Steps between two looks at that reward, at least 1.
+    pub eval_interval: u64,
 }
 
 impl WeightsTuning {
@@ -197,7 +201,7 @@ impl WeightsTuning {
         Err(Error::new(ErrorKind::Config, format!("[strategy.weights] {}", faults.join("; "))))
     }
 
-    fn ranges(&self) -> [(bool, &'static str); 15] {
+    fn ranges(&self) -> [(bool, &'static str); 16] {
         let alone = self.advantages.baseline == Baseline::Batch;
         let chooses = !matches!(self.objective, Objective::Policy(_));
         let warm = self.warm_start.as_ref();
@@ -231,6 +235,10 @@ impl WeightsTuning {
             (
                 warm.is_none_or(|warm| warm.steps >= 1 && warm.batch_size >= 1 && !warm.rows.is_empty()),
                 "warm-start needs rows, and at least 1 step of at least 1 row",
+            ),
+            (
+                warm.is_none_or(|warm| warm.eval_interval >= 1 && warm.until.is_none_or(f64::is_finite)),
+                "warm-start's `until` must be a reward, its `eval-interval` 1 or more",
             ),
             (self.steps >= 1 || warm.is_some(), "steps must be 1 or more, unless there is a warm-start"),
         ]

@@ -14,6 +14,8 @@ pub(super) struct State {
     pub(super) step: u64,
     /// Supervised steps taken before them.
     pub(super) warmed: u64,
+    /// Whether they made the policy as good as was wanted of them.
+    pub(super) enough: bool,
     /// What was drawn so far.
     pub(super) draws: Draws,
     /// Batches that were sampled for the next steps, the nearest first.
@@ -58,6 +60,11 @@ impl State {
     /// All optimiser steps since the model that training began with: the version of the weights.
     pub(super) fn version(&self) -> u64 {
         self.warmed + self.step
+    }
+
+    /// Whether a warm start of at most `steps` steps is over.
+    pub(super) fn is_warm(&self, steps: u64) -> bool {
+        self.enough || self.warmed >= steps
     }
 
     /// The first of the best measurements.
