@@ -25,6 +25,9 @@ const CASES: [Case; 2] = [
 
 const PAIRS: usize = 7;
 
+/// Set for a profiler: so many calls of the case without waiting, through the engine alone.
+const PROFILE: &str = "BENCH_PROFILE_CALLS";
+
 /// One side of a pair.
 struct Side {
     /// Calls a second.
@@ -36,6 +39,9 @@ struct Side {
 fn main() {
     support::serve_if_asked();
     let runtime = Runtime::new().expect("a runtime");
+    if let Ok(calls) = std::env::var(PROFILE) {
+        return profile(&runtime, calls.parse().expect("a number of calls"));
+    }
     let mut criterion = Criterion::default().configure_from_args().sample_size(10);
     for case in &CASES {
         let endpoint = support::Endpoint::start(case.delay);
@@ -43,6 +49,12 @@ fn main() {
         pairs(&runtime, case, &endpoint.base_url);
     }
     criterion.final_summary();
+}
+
+fn profile(runtime: &Runtime, calls: usize) {
+    let endpoint = support::Endpoint::start(CASES[1].delay);
+    let took = runtime.block_on(support::engine(&endpoint.base_url, calls, CASES[1].concurrency));
+    println!("{:.0}/s", calls as f64 / took.as_secs_f64());
 }
 
 fn time(criterion: &mut Criterion, runtime: &Runtime, case: &Case, base_url: &str) {

@@ -68,19 +68,14 @@ impl Binding {
     }
 
     /// Fills a context for one rollout.
-    pub(super) fn fill(
-        &self,
-        context: ContextBuilder,
-        scope: &Arc<Scope>,
-        books: &Arc<dyn Books>,
-    ) -> ContextBuilder {
+    pub(super) fn fill(&self, context: ContextBuilder, scope: &Arc<Scope>, books: &Books) -> ContextBuilder {
         self.fill_with(context, |path, model, sampling, version| {
             let metered = Metered {
                 slot: Arc::clone(path),
                 model: Arc::clone(model),
                 version,
                 scope: Arc::clone(scope),
-                books: Arc::clone(books),
+                books: books.clone(),
             };
             Model::new(metered).with_shared_sampling(Arc::clone(sampling))
         })

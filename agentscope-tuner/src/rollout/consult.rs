@@ -46,7 +46,7 @@ impl Engine {
             model: Arc::clone(priced),
             version: None,
             scope: Arc::clone(&scope),
-            books: Arc::clone(&self.stage.books),
+            books: self.stage.books.clone(),
         };
         let model = Model::new(metered).with_sampling(priced.model.sampling().clone());
         let response = model.chat(request).await?;

@@ -28,13 +28,25 @@ use crate::{
 };
 
 /// Who runs what lies on the desk: this process, or others.
-pub(crate) trait Executor: fmt::Debug + Send + Sync {
+pub(crate) trait Execute: fmt::Debug + Send + Sync + 'static {
     /// Runs one job, or those that are judged together; a record for each.
     ///
     /// # Errors
     /// Only what says nothing about a rollout: the run is being stopped, its budget is spent, its store cannot be
     /// written. All else ends in a record.
-    fn execute<'a>(&'a self, bundle: &'a [Ready]) -> BoxFuture<'a, Result<Vec<Record>>>;
+    fn execute(&self, bundle: &[Ready]) -> impl Future<Output = Result<Vec<Record>>> + Send;
+}
+
+/// An [`Execute`] behind a pointer: what is boxed is a worker, not each of its rollouts.
+pub(crate) trait Executor: fmt::Debug + Send + Sync {
+    /// One worker at `desk`.
+    fn worker(self: Arc<Self>, desk: Arc<Desk>, store: Store) -> BoxFuture<'static, ()>;
+}
+
+impl<E: Execute> Executor for E {
+    fn worker(self: Arc<Self>, desk: Arc<Desk>, store: Store) -> BoxFuture<'static, ()> {
+        Box::pin(desk.work(self, store))
+    }
 }
 
 /// A job with all that a worker needs for it.
@@ -59,7 +71,7 @@ pub(super) struct Ended {
 }
 
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(crate) struct Desk {
     papers: Mutex<Papers>,
     /// One permit for each bundle that lies ready.
     ready: Semaphore,
@@ -111,7 +123,7 @@ impl Desk {
     }
 
     /// Runs jobs as they come and keeps their records, until the run is stopped.
-    pub(super) async fn work(self: Arc<Self>, executor: Arc<dyn Executor>, store: Store) {
+    async fn work(self: Arc<Self>, executor: Arc<impl Execute>, store: Store) {
         while let Some(bundle) = self.take().await {
             let jobs = bundle.len();
             // The user's code is guarded where it is called; this is for mistakes of our own.

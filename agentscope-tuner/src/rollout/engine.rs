@@ -104,7 +104,7 @@ impl Engine {
         let journal = Mutex::new(done.map(|(key, record)| (key, Arc::new(record))).collect());
         let ledger = Arc::new(Ledger::open(store, options.budget, stop.clone())?);
         let Options { seed, concurrency, limits, .. } = options;
-        let books = Arc::clone(&ledger) as Arc<dyn Books>;
+        let books = Books::Here(Arc::clone(&ledger));
         let stage = Arc::new(Stage { workflow, judge, seed, limits, books, access: None });
         Ok(Self {
             executor: Arc::clone(&stage) as Arc<dyn Executor>,
@@ -212,6 +212,17 @@ impl Engine {
         Ok(run)
     }
 
+    /// As [`run`](Self::run), for jobs that this process does not ask for again: their records are kept in the store, and
+    /// not in memory as well.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn run_once(&self, jobs: impl IntoIterator<Item = Job>) -> Result<Run> {
+        let run = Session::new(self, |_| {}).forgetting().run(jobs.into_iter()).await?;
+        self.store().flush().await?;
+        Ok(run)
+    }
+
     /// The slots of the workflow, and what they hold where no candidate says otherwise.
     pub fn workflow_slots(&self) -> Vec<(SlotPath, &'static SlotSpec, Option<SlotValue>)> {
         let WorkflowEntry { meta, slots, .. } = self.stage.workflow;
@@ -269,6 +280,10 @@ impl Engine {
 
     pub(super) fn remembered(&self, key: &Key) -> Option<Arc<Record>> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    pub(super) fn forget(&self, key: &Key) {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
     pub(super) fn remember(&self, key: Key, record: &Arc<Record>) {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 
-use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::future::try_join_all;
 use serde_json::Value;
 use tokio::time::Instant;
 use tracing::Instrument as _;
@@ -12,7 +12,7 @@ use super::{
     blame::{Blame, blame, not_finite},
     budget::{Allowance, Budget, Owner},
     call::{Books, Scope},
-    desk::{Executor, Ready},
+    desk::{Execute, Ready},
     guard::{guarded, within},
     job::Job,
     judging::{self, Judging},
@@ -43,7 +43,7 @@ pub(super) struct Stage {
     pub(super) seed: u64,
     pub(super) limits: RolloutLimits,
     /// Who answers the calls.
-    pub(super) books: Arc<dyn Books>,
+    pub(super) books: Books,
     /// Opens endpoints to models.
     pub(super) access: Option<Arc<dyn Access>>,
 }
@@ -55,12 +55,6 @@ pub struct RolloutLimits {
     pub allowance: Allowance,
     /// Time that the workflow works; waiting for a free place at an endpoint is not counted.
     pub time: Option<Duration>,
-}
-
-impl Executor for Stage {
-    fn execute<'a>(&'a self, bundle: &'a [Ready]) -> BoxFuture<'a, Result<Vec<Record>>> {
-        Box::pin(self.perform(bundle))
-    }
 }
 
 impl Stage {
@@ -84,12 +78,22 @@ impl Stage {
         }
     }
 
-    /// Runs one job, or those that are judged together; a record for each.
-    ///
-    /// # Errors
-    /// Only what says nothing about a rollout: the run is being stopped, its budget is spent, its store cannot be
-    /// written. All else ends in a record.
-    pub(super) async fn perform(&self, bundle: &[Ready]) -> Result<Vec<Record>> {
+    fn rollout<'a>(&'a self, job: &'a Job, bindings: &'a Bindings) -> Rollout<'a> {
+        let span = tracing::info_span!(
+            "rollout",
+            workflow = self.workflow.meta.name,
+            candidate = job.candidate.name,
+            task = job.task.id,
+            attempt = i64::from(job.attempt),
+        );
+        let ids = [job.task.id.as_bytes(), &job.attempt.to_le_bytes()];
+        let seed = seed::draw(self.seed, "rollout", ids);
+        Rollout { stage: self, job, bindings, seed, span }
+    }
+}
+
+impl Execute for Stage {
+    async fn execute(&self, bundle: &[Ready]) -> Result<Vec<Record>> {
         let rollouts: Vec<_> = bundle.iter().map(|ready| self.rollout(&ready.job, &ready.bindings)).collect();
         let judged = |one| async move {
             let one: &Rollout<'_> = one;
@@ -104,19 +108,6 @@ impl Stage {
             Box::pin(judging::compare(&mut judging)).await?;
         }
         Ok(judging.into_iter().map(Judging::finish).collect())
-    }
-
-    fn rollout<'a>(&'a self, job: &'a Job, bindings: &'a Bindings) -> Rollout<'a> {
-        let span = tracing::info_span!(
-            "rollout",
-            workflow = self.workflow.meta.name,
-            candidate = job.candidate.name,
-            task = job.task.id,
-            attempt = i64::from(job.attempt),
-        );
-        let ids = [job.task.id.as_bytes(), &job.attempt.to_le_bytes()];
-        let seed = seed::draw(self.seed, "rollout", ids);
-        Rollout { stage: self, job, bindings, seed, span }
     }
 }
 

@@ -46,6 +46,8 @@ pub(super) struct Session<'a, F> {
     stopped: Option<Error>,
     stopped_at: Option<Instant>,
     observe: F,
+    /// Whether the engine remembers what ended, for who asks again.
+    remembers: bool,
 }
 
 struct Bound {
@@ -71,7 +73,13 @@ impl<'a, F: FnMut(&Record)> Session<'a, F> {
             stopped: None,
             stopped_at: None,
             observe,
+            remembers: true,
         }
+    }
+
+    /// The same, whose records the engine does not remember.
+    pub(super) fn forgetting(self) -> Self {
+        Self { remembers: false, ..self }
     }
 
     /// Runs `jobs` to their end, or until something ends the run.
@@ -115,7 +123,7 @@ impl<'a, F: FnMut(&Record)> Session<'a, F> {
         self.desk.lay(drawn);
         while self.workers.len() < self.open.min(self.engine.concurrency()).div_ceil(self.largest) {
             let (executor, store) = (Arc::clone(&self.engine.executor), self.engine.store().clone());
-            self.workers.spawn(Arc::clone(&self.desk).work(executor, store));
+            self.workers.spawn(executor.worker(Arc::clone(&self.desk), store));
         }
         Ok(())
     }
@@ -138,6 +146,9 @@ impl<'a, F: FnMut(&Record)> Session<'a, F> {
             bundle.iter().map(|ready| self.engine.remembered(&ready.key)).collect();
         let Some(remembered) = remembered else { return Ok(bundle) };
         for (ready, record) in bundle.drain(..).zip(remembered) {
+            if !self.remembers {
+                self.engine.forget(&ready.key);
+            }
             self.note(ready.place, record, true);
         }
         Ok(bundle)
@@ -182,7 +193,9 @@ impl<'a, F: FnMut(&Record)> Session<'a, F> {
         match ended.result {
             Ok(records) => {
                 for (place, key, record) in records {
-                    self.engine.remember(key, &record);
+                    if self.remembers {
+                        self.engine.remember(key, &record);
+                    }
                     self.note(place, record, false);
                 }
             }

@@ -72,6 +72,24 @@ async fn a_second_engine_over_the_store_pays_nothing_again() {
 }
 
 #[tokio::test]
+async fn what_nobody_asks_for_again_is_kept_in_the_store_alone() {
+    let world = World::echo();
+    let jobs = || jobs(rows(20));
+    let keys: Vec<_> = jobs()
+        .iter()
+        .map(|job| job.key(&job.candidate.hash(), ask::ENTRY.meta.name, Some(grade::ENTRY.meta.name)))
+        .collect();
+    let remembered = |engine: &Engine| keys.iter().filter(|key| engine.remembered(key).is_some()).count();
+    let engine = world.engine();
+    let first = engine.run_once(jobs()).await.unwrap();
+    assert_eq!((first.records.len(), remembered(&engine)), (20, 0));
+    let (resumed, paid) = (world.engine(), world.calls());
+    assert_eq!(remembered(&resumed), 20);
+    let second = resumed.run_once(jobs()).await.unwrap();
+    assert_eq!((second.records, remembered(&resumed), world.calls()), (first.records, 0, paid));
+}
+
+#[tokio::test]
 async fn a_stopped_run_keeps_what_is_finished_and_goes_on_from_there() {
     let world = World { options: Options { concurrency: 2, ..Options::default() }, ..World::echo() };
     let whole = World::echo().run(rows(30)).await;

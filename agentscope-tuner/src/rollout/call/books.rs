@@ -16,45 +16,62 @@ use crate::{
 };
 
 /// Who answers the calls of rollouts.
-pub(crate) trait Books: fmt::Debug + Send + Sync {
-    /// Whether a limit of the run needs an upper bound of what each call can use.
+#[derive(Clone, Debug)]
+pub(crate) enum Books {
+    /// The books of the run, kept by this process. No trait object: a call would need a large allocation more.
+    Here(Arc<Ledger>),
+    /// The run is elsewhere.
+    Home(Arc<dyn Away>),
+}
+
+/// Books that another process keeps.
+pub(crate) trait Away: fmt::Debug + Send + Sync {
+    /// As [`Books::are_bounded`].
     fn are_bounded(&self) -> bool;
 
-    /// The answer to `prepared`, which `model` is asked in a rollout of `scope`. What is paid now tells `pieces` of each piece.
+    /// As [`Books::answer`], always in one piece.
     fn answer<'a, 'r: 'a>(
         &'a self,
         key: Key,
-        prepared: &'a mut Prepared<'r>,
+        prepared: &'a Prepared<'r>,
         model: &'a Arc<PricedModel>,
         scope: &'a Scope,
-        pieces: Option<&'a Pieces>,
     ) -> BoxFuture<'a, Result<Answer>>;
 
-    /// What was answered under this key, if anything was.
+    /// As [`Books::answered`].
     fn answered(&self, key: Key) -> BoxFuture<'_, Result<Option<ChatResponse>>>;
 }
 
-impl Books for Ledger {
-    fn are_bounded(&self) -> bool {
-        self.budget().allowance().needs_bounds()
+impl Books {
+    /// Whether a limit of the run needs an upper bound of what each call can use.
+    pub(super) fn are_bounded(&self) -> bool {
+        match self {
+            Self::Here(ledger) => ledger.budget().allowance().needs_bounds(),
+            Self::Home(away) => away.are_bounded(),
+        }
     }
 
-    fn answer<'a, 'r: 'a>(
-        &'a self,
+    /// The answer to `prepared`, which `model` is asked in a rollout of `scope`. What is paid now tells `pieces` of
+    /// each piece.
+    pub(super) async fn answer(
+        &self,
         key: Key,
-        prepared: &'a mut Prepared<'r>,
-        model: &'a Arc<PricedModel>,
-        scope: &'a Scope,
-        pieces: Option<&'a Pieces>,
-    ) -> BoxFuture<'a, Result<Answer>> {
-        Box::pin(self.find_or_pay(key, prepared, model, &scope.waits, pieces))
+        prepared: &Prepared<'_>,
+        model: &Arc<PricedModel>,
+        scope: &Scope,
+        pieces: Option<&Pieces>,
+    ) -> Result<Answer> {
+        match self {
+            Self::Here(ledger) => ledger.find_or_pay(key, prepared, model, &scope.waits, pieces).await,
+            Self::Home(away) => away.answer(key, prepared, model, scope).await,
+        }
     }
 
-    fn answered(&self, key: Key) -> BoxFuture<'_, Result<Option<ChatResponse>>> {
-        Box::pin(async move {
-            // It may have been put a moment ago and not be committed yet.
-            self.store().flush().await?;
-            Ok(self.store().call(&key)?.map(|call| call.response))
-        })
+    /// What was answered under this key, if anything was.
+    pub(crate) async fn answered(&self, key: Key) -> Result<Option<ChatResponse>> {
+        match self {
+            Self::Here(ledger) => ledger.answered(key).await,
+            Self::Home(away) => away.answered(key).await,
+        }
     }
 }

@@ -69,7 +69,7 @@ impl Ledger {
     pub(crate) async fn find_or_pay(
         &self,
         key: Key,
-        prepared: &mut Prepared<'_>,
+        prepared: &Prepared<'_>,
         model: &Arc<PricedModel>,
         waits: &Waits,
         pieces: Option<&Pieces>,
@@ -88,20 +88,25 @@ impl Ledger {
         Ok(Answer { response: Arc::clone(response), cached })
     }
 
-    async fn recall(&self, key: Key) -> Result<Answer> {
+    /// What was answered under this key, if anything was.
+    pub(crate) async fn answered(&self, key: Key) -> Result<Option<ChatResponse>> {
         // It may have been put a moment ago and not be committed yet.
         self.store.flush().await?;
-        let call = self
-            .store
-            .call(&key)?
+        Ok(self.store.call(&key)?.map(|call| call.response))
+    }
+
+    async fn recall(&self, key: Key) -> Result<Answer> {
+        let response = self
+            .answered(key)
+            .await?
             .ok_or_else(|| Error::new(ErrorKind::Store, "a cached answer is missing from the run store"))?;
-        Ok(Answer { response: Arc::new(call.response), cached: true })
+        Ok(Answer { response: Arc::new(response), cached: true })
     }
 
     async fn pay(
         &self,
         key: Key,
-        prepared: &mut Prepared<'_>,
+        prepared: &Prepared<'_>,
         model: &Arc<PricedModel>,
         waits: &Waits,
         pieces: Option<&Pieces>,
@@ -128,7 +133,7 @@ impl Ledger {
     fn keep(
         &self,
         key: Key,
-        prepared: &mut Prepared<'_>,
+        prepared: &Prepared<'_>,
         model: &PricedModel,
         response: &ChatResponse,
         spent: Spent,
@@ -137,8 +142,8 @@ impl Ledger {
             Error::new(ErrorKind::Store, "an answer cannot be written as JSON").with_source(error)
         })?;
         let model = model.model.id().to_string();
-        let request = std::mem::take(&mut prepared.json);
-        self.store.put_call(CallRow { key, model, request, response: written, spent })?;
+        let (request, response_json) = (&*prepared.json, &*written);
+        self.store.put_call(CallRow { key, model: &model, request, response: response_json, spent })?;
         self.cache.stored(key);
         let sampling = || prepared.request().sampling.clone();
         self.recent.note(key, || Answered { sampling: sampling(), response: response.clone() });

@@ -30,7 +30,7 @@ pub(crate) struct Metered {
     /// Of a model in training: another version answers anew.
     pub(crate) version: Option<u64>,
     pub(crate) scope: Arc<Scope>,
-    pub(crate) books: Arc<dyn Books>,
+    pub(crate) books: Books,
 }
 
 impl ChatModel for Metered {
@@ -65,7 +65,7 @@ impl Metered {
         // A client of the gateway's is told of it in words that the engine cannot read back.
         let reservation = scope.budget.reserve(bound).await.inspect_err(|error| scope.fail(error))?;
         let place = scope.begin(CallRef { slot: Arc::clone(&self.slot), key });
-        let result = books.answer(key, &mut prepared, model, scope, pieces).await;
+        let result = books.answer(key, &prepared, model, scope, pieces).await;
         scope.end(place, result.as_ref().map(drop));
         self.account(reservation, result)
     }

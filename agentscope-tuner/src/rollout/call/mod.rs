@@ -10,8 +10,8 @@ mod prepared;
 mod recent;
 mod scope;
 
-pub(crate) use books::Books;
-pub(crate) use ledger::{Answer, Ledger, Pieces};
+pub(crate) use books::{Away, Books};
+pub(crate) use ledger::{Answer, Ledger};
 pub(super) use metered::Metered;
 pub(crate) use prepared::Prepared;
 pub use recent::Answered;

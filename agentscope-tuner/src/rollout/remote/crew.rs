@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
 
 use super::{
@@ -25,8 +24,7 @@ use crate::{
     model::{ChatRequest, endpoint::Waits},
     rollout::{
         Engine, Key, PricedModel, Record,
-        call::Books as _,
-        desk::{Executor, Ready},
+        desk::{Execute, Ready},
         record::hexadecimal,
     },
 };
@@ -80,7 +78,7 @@ impl Crew {
             protocol: PROTOCOL,
             config: config.to_owned(),
             models: models.map(|(name, model)| (name.to_owned(), Described::of(model))).collect(),
-            bounded: engine.ledger.are_bounded(),
+            bounded: engine.allowance().needs_bounds(),
         }
     }
 
@@ -253,9 +251,9 @@ impl Crew {
     }
 }
 
-impl Executor for Crew {
-    fn execute<'a>(&'a self, bundle: &'a [Ready]) -> BoxFuture<'a, Result<Vec<Record>>> {
-        Box::pin(self.run(bundle))
+impl Execute for Crew {
+    async fn execute(&self, bundle: &[Ready]) -> Result<Vec<Record>> {
+        self.run(bundle).await
     }
 }
 

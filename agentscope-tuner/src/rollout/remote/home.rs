@@ -8,7 +8,7 @@ use crate::{
     model::{ChatRequest, endpoint::Waits},
     rollout::{
         Key, ModelTable, PricedModel,
-        call::{Answer, Books as _, Ledger, Prepared},
+        call::{Answer, Ledger, Prepared},
     },
 };
 
@@ -28,9 +28,8 @@ impl Home {
         request: &ChatRequest,
         waits: &Waits,
     ) -> Result<Option<Given>> {
-        let mut prepared = Prepared::as_sent(request)?;
-        let Answer { response, cached } =
-            self.ledger.find_or_pay(key, &mut prepared, model, waits, None).await?;
+        let prepared = Prepared::as_sent(request)?;
+        let Answer { response, cached } = self.ledger.find_or_pay(key, &prepared, model, waits, None).await?;
         Ok(Some(Given { response: Arc::unwrap_or_clone(response), cached }))
     }
 

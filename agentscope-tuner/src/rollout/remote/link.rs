@@ -20,7 +20,7 @@ use crate::{
     },
     rollout::{
         Key, ModelTable, PricedModel,
-        call::{Answer, Books, Pieces, Prepared, Scope},
+        call::{Answer, Away, Prepared, Scope},
         record::hexadecimal,
     },
 };
@@ -102,7 +102,7 @@ impl Drop for Asked<'_> {
     }
 }
 
-impl Books for Link {
+impl Away for Link {
     fn are_bounded(&self) -> bool {
         self.bounded
     }
@@ -110,10 +110,9 @@ impl Books for Link {
     fn answer<'a, 'r: 'a>(
         &'a self,
         key: Key,
-        prepared: &'a mut Prepared<'r>,
+        prepared: &'a Prepared<'r>,
         model: &'a Arc<PricedModel>,
         scope: &'a Scope,
-        _: Option<&'a Pieces>,
     ) -> BoxFuture<'a, Result<Answer>> {
         Box::pin(async move {
             let (key, request) = (hexadecimal::text(&key), Box::new(prepared.request().clone()));

@@ -24,7 +24,8 @@ use crate::{
     judge::Jury,
     rollout::{
         Key, ModelTable, Record, RolloutLimits,
-        desk::{Ready, panicked},
+        call::Books,
+        desk::{Execute as _, Ready, panicked},
         execute::{Bindings, Stage},
     },
     workflow::{Access, WorkflowEntry},
@@ -74,7 +75,7 @@ impl Worker {
             .into_iter()
             .fold(ModelTable::default(), |table, (name, described)| table.with(name, described.priced()));
         let link = Arc::new(Link::new(&models, setup.bounded, out));
-        let books = Arc::clone(&link) as _;
+        let books = Books::Home(Arc::clone(&link) as _);
         let stage = Arc::new(Stage { workflow, judge, seed, limits, books, access: Some(access) });
         let (bound, under_way) = Default::default();
         Self {
@@ -185,6 +186,6 @@ impl Worker {
 
 async fn run(stage: &Stage, bundle: &[Ready]) -> Result<Vec<Record>> {
     // The user's code is guarded where it is called; this is for mistakes of our own.
-    let records = AssertUnwindSafe(stage.perform(bundle)).catch_unwind().await;
+    let records = AssertUnwindSafe(stage.execute(bundle)).catch_unwind().await;
     records.unwrap_or_else(|panic| Err(panicked(&*panic)))
 }

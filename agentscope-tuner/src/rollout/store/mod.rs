@@ -24,7 +24,7 @@ use std::{
 
 pub use read::StoredCall;
 use rusqlite::Connection;
-use writer::{Write, Writer};
+use writer::{Write, Writer, noted};
 
 use super::Record;
 use crate::{
@@ -50,16 +50,16 @@ struct Inner {
     writer: Option<Writer>,
 }
 
-/// An answered model call.
+/// An answered model call; its texts as `T`.
 #[derive(Clone, Debug)]
-pub(crate) struct CallRow {
+pub(crate) struct CallRow<T> {
     pub(crate) key: Key,
     /// Display form of the model's id.
-    pub(crate) model: String,
+    pub(crate) model: T,
     /// The request as JSON.
-    pub(crate) request: String,
+    pub(crate) request: T,
     /// The response as JSON.
-    pub(crate) response: String,
+    pub(crate) response: T,
     pub(crate) spent: Spent,
 }
 
@@ -97,7 +97,6 @@ impl Store {
         self.writer()?.send(Write::Meta { key: key.to_owned(), value: value.to_owned() })
     }
 
-    /// Keeps a candidate under its hash.
     /// Keeps numbers of a training step, in the place of earlier ones of the same names.
     ///
     /// # Errors
@@ -106,6 +105,7 @@ impl Store {
         self.writer()?.send(Write::Metrics { step, values: values.to_vec() })
     }
 
+    /// Keeps a candidate under its hash.
     pub(crate) fn put_candidate(&self, candidate: &Candidate) -> Result<()> {
         let json = serde_json::to_string(candidate).map_err(|error| {
             Error::new(ErrorKind::Store, "a candidate cannot be written as JSON").with_source(error)
@@ -114,8 +114,12 @@ impl Store {
     }
 
     /// Keeps an answered call.
-    pub(crate) fn put_call(&self, call: CallRow) -> Result<()> {
-        self.writer()?.send(Write::Call(Box::new(call)))
+    pub(crate) fn put_call(&self, call: CallRow<&str>) -> Result<()> {
+        let CallRow { key, model, request, response, spent } = call;
+        self.writer()?.send_texts(|texts| {
+            let [model, request, response] = [model, request, response].map(|text| noted(texts, text));
+            Write::Call(CallRow { key, model, request, response, spent })
+        })
     }
 
     /// Keeps a failed attempt that may have been billed, at its upper bound.
@@ -128,7 +132,8 @@ impl Store {
         let json = json::text(record).map_err(|error| {
             Error::new(ErrorKind::Store, "a record cannot be written as JSON").with_source(error)
         })?;
-        self.writer()?.send(Write::Rollout { key, status: record.status.name(), reward: record.reward, json })
+        let (status, reward) = (record.status.name(), record.reward);
+        self.writer()?.send_texts(|texts| Write::Rollout { key, status, reward, json: noted(texts, &json) })
     }
 
     /// Waits until all that was put before is committed.

@@ -6,9 +6,16 @@ use std::{
     time::Duration,
 };
 
-/// How long a group gathers, and how many end it early: bounds what a kill can take.
+/// How long a group gathers: bounds what a kill can take.
 const GATHER: Duration = Duration::from_millis(20);
-const GROUP: usize = 1024;
+/// How long one of at least [`BUSY`] items gathers: a commit writes nearly each page of an index over random keys, so
+/// fewer commits are worth most where most is written.
+const GATHER_BUSY: Duration = Duration::from_millis(40);
+const BUSY: usize = 256;
+/// How many items end a group early.
+const GROUP: usize = 4096;
+/// Bytes of text beyond which a group's room is not kept for a later one.
+const KEPT_TEXT: usize = 8 << 20;
 
 /// A queue with one reader, which is woken once a group and not for each item.
 #[derive(Debug)]
@@ -17,30 +24,57 @@ pub(super) struct Queue<T> {
     changed: Condvar,
 }
 
+/// What was taken together.
+#[derive(Debug)]
+pub(super) struct Group<T> {
+    pub(super) items: Vec<T>,
+    /// The texts of all items, one after another: one piece of memory that is used again, where a piece for each text
+    /// would be freed on another thread than the one that asked for it, which allocators are slow at.
+    pub(super) text: String,
+}
+
 #[derive(Debug)]
 struct Waiting<T> {
-    items: Vec<T>,
+    group: Group<T>,
     urgent: bool,
     closed: bool,
 }
 
+impl<T> Default for Group<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), text: String::new() }
+    }
+}
+
+impl<T> Group<T> {
+    /// Empty, its room kept.
+    fn emptied(mut self) -> Self {
+        self.items.clear();
+        self.text.clear();
+        self.text.shrink_to(KEPT_TEXT);
+        self
+    }
+}
+
 impl<T> Default for Queue<T> {
     fn default() -> Self {
-        let waiting = Waiting { items: Vec::new(), urgent: false, closed: false };
+        let waiting = Waiting { group: Group::default(), urgent: false, closed: false };
         Self { waiting: Mutex::new(waiting), changed: Condvar::new() }
     }
 }
 
 impl<T> Queue<T> {
-    /// Adds `item`, unless the queue is closed. With an `urgent` one the group waits for no more.
-    pub(super) fn push(&self, item: T, urgent: bool) -> bool {
+    /// Adds the item that `make` makes, which may add its texts to those of its group, unless the queue is closed. With
+    /// an `urgent` one the group waits for no more.
+    pub(super) fn push(&self, urgent: bool, make: impl FnOnce(&mut String) -> T) -> bool {
         let mut waiting = self.lock();
         if waiting.closed {
             return false;
         }
-        waiting.items.push(item);
+        let item = make(&mut waiting.group.text);
+        waiting.group.items.push(item);
         waiting.urgent |= urgent;
-        let wake = urgent || matches!(waiting.items.len(), 1 | GROUP);
+        let wake = urgent || matches!(waiting.group.items.len(), 1 | GROUP);
         drop(waiting);
         if wake {
             self.changed.notify_one();
@@ -56,21 +90,30 @@ impl<T> Queue<T> {
 
     /// Drops what waits.
     pub(super) fn clear(&self) {
-        let dropped = mem::take(&mut self.lock().items);
+        let dropped = mem::take(&mut self.lock().group);
         drop(dropped);
     }
 
-    /// Waits for an item and, for a moment, for more of them; `None` once the queue is closed and empty.
-    pub(super) fn next_group(&self) -> Option<Vec<T>> {
-        let idle = |waiting: &mut Waiting<T>| waiting.items.is_empty() && !waiting.closed;
-        let waiting = self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
-        let gathers =
-            |waiting: &mut Waiting<T>| !waiting.urgent && !waiting.closed && waiting.items.len() < GROUP;
-        let (mut waiting, _) =
-            self.changed.wait_timeout_while(waiting, GATHER, gathers).unwrap_or_else(PoisonError::into_inner);
+    /// Waits for an item and, for a moment, for more of them; `None` once the queue is closed and empty. The room of
+    /// `done`, a group that was taken before, is used again.
+    pub(super) fn next_group(&self, done: Group<T>) -> Option<Group<T>> {
+        let done = done.emptied();
+        let idle = |waiting: &mut Waiting<T>| waiting.group.items.is_empty() && !waiting.closed;
+        let mut waiting = self.changed.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        waiting = self.gather(waiting, GATHER);
+        if waiting.group.items.len() >= BUSY {
+            waiting = self.gather(waiting, GATHER_BUSY - GATHER);
+        }
         waiting.urgent = false;
-        let group = mem::take(&mut waiting.items);
-        (!group.is_empty()).then_some(group)
+        let group = mem::replace(&mut waiting.group, done);
+        (!group.items.is_empty()).then_some(group)
+    }
+
+    fn gather<'a>(&self, waiting: MutexGuard<'a, Waiting<T>>, time: Duration) -> MutexGuard<'a, Waiting<T>> {
+        let gathers = |waiting: &mut Waiting<T>| {
+            !waiting.urgent && !waiting.closed && waiting.group.items.len() < GROUP
+        };
+        self.changed.wait_timeout_while(waiting, time, gathers).unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting<T>> {
@@ -84,26 +127,46 @@ mod tests {
 
     use super::*;
 
+    fn taken(queue: &Queue<u32>) -> Option<Vec<u32>> {
+        queue.next_group(Group::default()).map(|group| group.items)
+    }
+
     #[test]
     fn a_group_is_what_came_within_a_moment_and_an_urgent_item_ends_it() {
         let queue = Queue::default();
         for item in 0..3 {
-            assert!(queue.push(item, false));
+            assert!(queue.push(false, |_| item));
         }
         let started = Instant::now();
-        assert_eq!(queue.next_group(), Some(vec![0, 1, 2]));
+        assert_eq!(taken(&queue), Some(vec![0, 1, 2]));
         assert!(started.elapsed() >= GATHER);
-        assert!(queue.push(3, true));
-        assert_eq!(queue.next_group(), Some(vec![3]));
+        assert!(queue.push(true, |_| 3));
+        assert_eq!(taken(&queue), Some(vec![3]));
     }
 
     #[test]
     fn a_closed_queue_gives_what_it_holds_and_takes_nothing() {
         let queue = Queue::default();
-        queue.push(1, false);
+        queue.push(false, |_| 1);
         queue.close();
-        assert!(!queue.push(2, false));
-        assert_eq!((queue.next_group(), queue.next_group()), (Some(vec![1]), None));
+        assert!(!queue.push(false, |_| 2));
+        assert_eq!((taken(&queue), taken(&queue)), (Some(vec![1]), None));
+    }
+
+    #[test]
+    fn a_group_holds_the_texts_of_its_own_items() {
+        let queue = Queue::default();
+        let push = |text: &str| {
+            queue.push(true, |all| {
+                all.push_str(text);
+                all.len()
+            })
+        };
+        assert!(push("one") && push("two"));
+        let group = queue.next_group(Group::default()).unwrap();
+        assert_eq!((group.text.as_str(), &group.items[..]), ("onetwo", &[3, 6][..]));
+        assert!(push("three"));
+        assert_eq!(queue.next_group(group).unwrap().text, "three");
     }
 
     #[test]
@@ -111,10 +174,10 @@ mod tests {
         let queue = Arc::new(Queue::default());
         let reader = thread::spawn({
             let queue = Arc::clone(&queue);
-            move || std::iter::from_fn(|| queue.next_group()).flatten().collect::<Vec<u32>>()
+            move || std::iter::from_fn(|| taken(&queue)).flatten().collect::<Vec<u32>>()
         });
         for item in 0..5_000 {
-            queue.push(item, item % 997 == 0);
+            queue.push(item % 997 == 0, |_| item);
         }
         queue.close();
         assert_eq!(reader.join().unwrap(), (0..5_000).collect::<Vec<_>>());

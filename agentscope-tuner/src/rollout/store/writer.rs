@@ -1,6 +1,7 @@
 //! The thread that writes: takes what has piled up, commits it as one group.
 
 use std::{
+    ops::Range,
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
 };
@@ -8,7 +9,11 @@ use std::{
 use rusqlite::{Connection, Transaction, params};
 use tokio::sync::oneshot;
 
-use super::{CallRow, Key, queue::Queue, store_error};
+use super::{
+    CallRow, Key,
+    queue::{Group, Queue},
+    store_error,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     workflow::Spent,
@@ -24,7 +29,7 @@ pub(super) enum Write {
         hash: Key,
         json: String,
     },
-    Call(Box<CallRow>),
+    Call(CallRow<Text>),
     Charge {
         model: String,
         spent: Spent,
@@ -33,14 +38,24 @@ pub(super) enum Write {
         key: Key,
         status: &'static str,
         reward: Option<f64>,
-        json: String,
+        json: Text,
     },
-    /// Answered once everything before it is committed.
     Metrics {
         step: u64,
         values: Vec<(String, f64)>,
     },
+    /// Answered once everything before it is committed.
     Flush(oneshot::Sender<Result<()>>),
+}
+
+/// Where a text is among those of its group.
+pub(super) type Text = Range<usize>;
+
+/// Adds `text` to those of a group.
+pub(super) fn noted(texts: &mut String, text: &str) -> Text {
+    let start = texts.len();
+    texts.push_str(text);
+    start..texts.len()
 }
 
 #[derive(Debug)]
@@ -64,7 +79,12 @@ impl Writer {
 
     pub(super) fn send(&self, write: Write) -> Result<()> {
         let urgent = matches!(write, Write::Flush(_));
-        if self.queue.push(write, urgent) { Ok(()) } else { Err(gone()) }
+        if self.queue.push(urgent, |_| write) { Ok(()) } else { Err(gone()) }
+    }
+
+    /// Sends the write that `make` makes, its texts [noted](noted) among those of its group.
+    pub(super) fn send_texts(&self, make: impl FnOnce(&mut String) -> Write) -> Result<()> {
+        if self.queue.push(false, make) { Ok(()) } else { Err(gone()) }
     }
 
     pub(super) async fn flush(&self) -> Result<()> {
@@ -111,11 +131,12 @@ fn gone() -> Error {
 /// that failure.
 fn work(mut connection: Connection, writes: &Queue<Write>) {
     let mut failure: Option<String> = None;
-    while let Some(group) = writes.next_group() {
-        let (flushes, group): (Vec<_>, Vec<_>) =
-            group.into_iter().partition(|write| matches!(write, Write::Flush(_)));
+    let mut done = Group::default();
+    while let Some(mut group) = writes.next_group(done) {
+        let is_flush = |write: &mut Write| matches!(write, Write::Flush(_));
+        let flushes: Vec<_> = group.items.extract_if(.., is_flush).collect();
         if failure.is_none()
-            && let Err(error) = commit(&mut connection, group)
+            && let Err(error) = commit(&mut connection, &group)
         {
             tracing::error!(error = error.chain(), "the run store cannot be written");
             failure = Some(error.chain());
@@ -127,11 +148,12 @@ fn work(mut connection: Connection, writes: &Queue<Write>) {
                 drop(done.send(result));
             }
         }
+        done = group;
     }
 }
 
-fn commit(connection: &mut Connection, group: Vec<Write>) -> Result<()> {
-    if group.is_empty() {
+fn commit(connection: &mut Connection, group: &Group<Write>) -> Result<()> {
+    if group.items.is_empty() {
         return Ok(());
     }
     write_group(connection, group).map_err(|error| {
@@ -140,15 +162,15 @@ fn commit(connection: &mut Connection, group: Vec<Write>) -> Result<()> {
     })
 }
 
-fn write_group(connection: &mut Connection, group: Vec<Write>) -> rusqlite::Result<()> {
+fn write_group(connection: &mut Connection, group: &Group<Write>) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    for write in group {
-        apply(&transaction, write)?;
+    for write in &group.items {
+        apply(&transaction, write, &group.text)?;
     }
     transaction.commit()
 }
 
-fn apply(transaction: &Transaction<'_>, write: Write) -> rusqlite::Result<()> {
+fn apply(transaction: &Transaction<'_>, write: &Write, texts: &str) -> rusqlite::Result<()> {
     match write {
         Write::Meta { key, value } => {
             let sql = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
@@ -158,7 +180,7 @@ fn apply(transaction: &Transaction<'_>, write: Write) -> rusqlite::Result<()> {
             let sql = "INSERT INTO candidate VALUES (?1, ?2) ON CONFLICT DO UPDATE SET json = excluded.json";
             transaction.prepare_cached(sql)?.execute(params![hash, json])?;
         }
-        Write::Call(call) => apply_call(transaction, &call)?,
+        Write::Call(call) => apply_call(transaction, call, texts)?,
         Write::Charge { model, spent } => {
             let sql = "INSERT INTO charge VALUES (?1, ?2, ?3, ?4)";
             let usd = spent.known_usd().map(|usd| usd.picodollars());
@@ -167,13 +189,14 @@ fn apply(transaction: &Transaction<'_>, write: Write) -> rusqlite::Result<()> {
         }
         Write::Rollout { key, status, reward, json } => {
             let sql = "INSERT INTO rollout VALUES (?1, ?2, ?3, ?4)";
-            transaction.prepare_cached(sql)?.execute(params![key, status, reward, json])?;
+            let row = params![key, status, reward, &texts[json.clone()]];
+            transaction.prepare_cached(sql)?.execute(row)?;
         }
         Write::Metrics { step, values } => {
             let mut statement =
                 transaction.prepare_cached("INSERT OR REPLACE INTO metric VALUES (?1, ?2, ?3)")?;
             for (name, value) in values {
-                statement.execute(params![step, name, Some(value).filter(|value| value.is_finite())])?;
+                statement.execute(params![step, name, Some(*value).filter(|value| value.is_finite())])?;
             }
         }
         Write::Flush(_) => {}
@@ -181,16 +204,16 @@ fn apply(transaction: &Transaction<'_>, write: Write) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn apply_call(transaction: &Transaction<'_>, call: &CallRow) -> rusqlite::Result<()> {
+fn apply_call(transaction: &Transaction<'_>, call: &CallRow<Text>, texts: &str) -> rusqlite::Result<()> {
     let told = call.spent.usage.total() > 0 || call.spent.unpriced_calls == 0;
     let usage = told.then_some(call.spent.usage);
     let usd = call.spent.known_usd().map(|usd| usd.picodollars());
     let sql = "INSERT OR IGNORE INTO call VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     transaction.prepare_cached(sql)?.execute(params![
         call.key,
-        call.model,
-        call.request,
-        call.response,
+        &texts[call.model.clone()],
+        &texts[call.request.clone()],
+        &texts[call.response.clone()],
         usage.map(|usage| usage.input_tokens),
         usage.map(|usage| usage.output_tokens),
         usd,

@@ -153,7 +153,7 @@ async fn run_groups(
         inputs.engine.expect(jobs.len());
         // Whatever was kept of measurements is of no more use.
         drop(inputs.engine.take_answers());
-        let run = inputs.engine.run(jobs, |_| {}).await?;
+        let run = inputs.engine.run_once(jobs).await?;
         if let Some(stopped) = run.stopped {
             return Ok(Err(stopped));
         }

@@ -42,7 +42,7 @@ pub(super) async fn measure(
     let candidate = groups::measured(settings, version);
     let jobs = Job::grid(std::slice::from_ref(&candidate), rows, settings.eval_repeats);
     inputs.engine.expect(jobs.len());
-    let run = inputs.engine.run(jobs, |_| {}).await?;
+    let run = inputs.engine.run_once(jobs).await?;
     Ok((candidate, run))
 }
 
