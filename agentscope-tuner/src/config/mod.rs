@@ -29,7 +29,7 @@ pub use prompt::PromptTable;
 pub use ray::{Decode, EngineName, RayTable};
 pub use schema::schema;
 #[cfg(feature = "embedded")]
-pub use weights::{LoraTable, OverlongTable, SamplerTable, WarmStartTable, WeightsTable};
+pub use weights::{LoraTable, OverlongTable, WarmStartTable, WeightsTable};
 pub use workflows::{AnswerForm, WorkflowTable};
 
 use crate::{

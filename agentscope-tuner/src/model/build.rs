@@ -3,8 +3,6 @@
 use reqwest::header::AUTHORIZATION;
 use secrecy::SecretString;
 
-#[cfg(feature = "embedded")]
-use super::http::Transport;
 use super::{
     Model, ModelSpec,
     anthropic::Anthropic,
@@ -29,7 +27,16 @@ pub(super) fn client(spec: &ModelSpec, given: Option<SecretString>, env: &Env<'_
     let concurrency = spec.concurrency.map_or(otherwise, Concurrency::Fixed);
     let takes_seed = spec.seed.unwrap_or(preset.takes_seed);
     let headers: Vec<_> = spec.headers.clone().into_iter().collect();
-    let target = |key| target(spec, preset, &headers, key);
+    let target = |key| Target {
+        provider: preset.name,
+        name: &spec.name,
+        base_url: spec.base_url.as_deref().unwrap_or(preset.base_url),
+        base_ends_in: "/v1",
+        key,
+        key_header: (AUTHORIZATION, "Bearer "),
+        headers: &headers,
+        timeout: spec.attempt_timeout(),
+    };
     match preset.protocol {
         Protocol::OpenAi(dialect) => {
             let dialect = preset.dialect_at(dialect, spec.base_url.is_some());
@@ -51,39 +58,6 @@ pub(super) fn client(spec: &ModelSpec, given: Option<SecretString>, env: &Env<'_
             Ok(Model::new(Endpoint::new(client, Concurrency::Unlimited, retry)))
         }
         Protocol::Cassette => Ok(Model::new(Replayed::from_spec(spec)?)),
-    }
-}
-
-/// The server of a checked `spec` in OpenAI's protocol, to be asked for more than answers.
-#[cfg(feature = "embedded")]
-pub(super) fn transport(spec: &ModelSpec, env: &Env<'_>) -> Result<Transport> {
-    match Preset::find(&spec.provider) {
-        Some(preset @ Preset { protocol: Protocol::OpenAi(_), .. }) => {
-            let headers: Vec<_> = spec.headers.clone().into_iter().collect();
-            Transport::new(target(spec, preset, &headers, key(spec, preset, None, env)?))
-        }
-        _ => {
-            let message = format!("provider is `{}`, but must be `vllm`", spec.provider);
-            Err(Error::new(ErrorKind::Config, message))
-        }
-    }
-}
-
-fn target<'a>(
-    spec: &'a ModelSpec,
-    preset: &'a Preset,
-    headers: &'a [(String, String)],
-    key: ApiKey,
-) -> Target<'a> {
-    Target {
-        provider: preset.name,
-        name: &spec.name,
-        base_url: spec.base_url.as_deref().unwrap_or(preset.base_url),
-        base_ends_in: "/v1",
-        key,
-        key_header: (AUTHORIZATION, "Bearer "),
-        headers,
-        timeout: spec.attempt_timeout(),
     }
 }
 

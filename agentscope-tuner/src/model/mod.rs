@@ -18,8 +18,6 @@ mod response;
 #[cfg(feature = "rig")]
 pub mod rig;
 pub mod scripted;
-#[cfg(feature = "embedded")]
-mod serving;
 mod spec;
 mod usage;
 
@@ -27,8 +25,6 @@ pub use builder::{ModelBuilder, anthropic, dashscope, deepseek, gemini, ollama, 
 pub use provider::{ProviderEntry, provider_names};
 pub use request::{ChatRequest, ResponseFormat, Sampling, ToolChoice, ToolSpec};
 pub use response::{ChatEvent, ChatResponse, ChatStream, FinishReason, TokenLogprob, TokenTrace};
-#[cfg(feature = "embedded")]
-pub(crate) use serving::Serving;
 pub use spec::{Env, ModelSpec};
 pub use usage::{Price, Usage, Usd};
 

@@ -3,10 +3,10 @@
 use super::{Session, open_dataset, tasks};
 use crate::{
     candidate::{SlotPath, SlotValue},
-    config::{Config, SamplerTable, WeightsTable},
+    config::{Config, WeightsTable},
     error::{Error, ErrorKind, Result},
     model::{Sampling, embedded::Embedded},
-    strategy::weights::{Sampler, WarmStart, WeightsTuning},
+    strategy::weights::{WarmStart, WeightsTuning},
     workflow::SlotRole,
 };
 
@@ -31,7 +31,6 @@ pub(crate) fn weights_tuning(
     let mut tuning = WeightsTuning::new(slot, model, policy);
     tuning.eval_sampling = sampling;
     table.apply(&mut tuning)?;
-    tuning.sampler = table.sampler.as_ref().map(|table| sampler(config, table)).transpose()?;
     tuning.warm_start = warm_start(config, &table, &tuning)?;
     Ok(tuning)
 }
@@ -83,18 +82,6 @@ fn embedded(config: &Config, slot: &SlotPath, name: &str) -> Result<Embedded> {
             format!("there is no model `{name}`: add a [models.{name}] table to tuner.toml"),
         )),
     }
-}
-
-fn sampler(config: &Config, table: &SamplerTable) -> Result<Sampler> {
-    let spec = config.file.models.get(&table.model).ok_or_else(|| {
-        let name = &table.model;
-        let message = format!("the sampler `{name}` is no model: add a [models.{name}] table to tuner.toml");
-        Error::new(ErrorKind::Config, message)
-    })?;
-    let mut sampler = Sampler::new(&table.model, spec, &|variable| std::env::var(variable).ok())?;
-    sampler.directory = table.directory.as_ref().map(|path| config.resolve(path));
-    sampler.server_directory = table.server_directory.as_ref().map(Into::into);
-    Ok(sampler)
 }
 
 fn warm_start(config: &Config, table: &WeightsTable, tuning: &WeightsTuning) -> Result<Option<WarmStart>> {

@@ -13,7 +13,7 @@ use crate::{
     strategy::weights::{Objective, Truncated, WeightsTuning},
 };
 
-/// The largest weight of a token that older weights or another engine sampled, unless another is set.
+/// The largest weight of a token that older weights sampled, unless another is set.
 const USUAL_CAP: f64 = 2.0;
 
 impl WeightsTable {
@@ -79,17 +79,12 @@ impl WeightsTable {
             top_entropy_quantile: self.top_entropy_quantile.unwrap_or(default.top_entropy_quantile),
             importance: self
                 .importance_cap
-                .or(self.samples_elsewhere().then_some(USUAL_CAP))
+                .or(self.staleness.filter(|staleness| *staleness > 0).map(|_| USUAL_CAP))
                 .map_or(default.importance, |max| Importance::TokenTruncate { max }),
             off_policy_mask_threshold: self.off_policy_mask_threshold,
             max_completion_length: self.max_tokens.map(|tokens| tokens as usize),
             ..default
         }
-    }
-
-    /// Whether other weights, or another engine, sample what is learnt from.
-    fn samples_elsewhere(&self) -> bool {
-        self.sampler.is_some() || self.staleness.is_some_and(|staleness| staleness > 0)
     }
 
     fn apply_optimizer(&self, tuning: &mut WeightsTuning) -> Result<()> {

@@ -46,8 +46,6 @@ table! {
     weight_decay: f64,
     /// Largest norm of the gradient; 1 when unset.
     max_grad_norm: f64,
-    /// A server that samples the rollouts, instead of the program itself.
-    sampler: SamplerTable,
     /// Adapters to train instead of the whole model.
     lora: LoraTable,
     /// Temperature of training rollouts; 1 when unset.
@@ -68,8 +66,7 @@ table! {
     entropy_coef: f64,
     /// Share of tokens, those of the highest entropy, that are trained; 1 when unset.
     top_entropy_quantile: f64,
-    /// Largest weight of a token whose sampler was another policy or engine; no correction when unset, but 2 with `staleness` or
-    /// `sampler`.
+    /// Largest weight of a token whose sampler was another policy; no correction when unset.
     importance_cap: f64,
     /// Drops rows with a negative advantage that the sampler found likelier than this, in nats a token.
     off_policy_mask_threshold: f64,
@@ -112,21 +109,6 @@ table! {
     warm_start: WarmStartTable,
     /// Share of runs whose verdict is right; 0.95 when unset.
     confidence: f64,
-}
-
-/// `sampler = { model = "served", directory = "/srv/weights" }`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub struct SamplerTable {
-    /// The vLLM server, a model of `[models]`, which serves the model that is trained.
-    pub model: String,
-    /// Where weights are handed over. With `lora` any directory that the server can read, the run's own when unset. Without
-    /// it the one that the server was started with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub directory: Option<String>,
-    /// The same directory as the server sees it; as this program sees it when unset.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub server_directory: Option<String>,
 }
 
 /// `lora = { rank = 16, alpha = 32, targets = ["q_proj", …] }`.

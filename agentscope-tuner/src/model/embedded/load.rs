@@ -38,8 +38,6 @@ pub struct Parts {
     pub(super) directory: PathBuf,
     /// Tells models apart, wherever their directories lie.
     fingerprint: String,
-    /// How many tokens it has a row for; some may be unused.
-    pub(crate) vocabulary: usize,
     pub(super) generation: GenerationConfig,
     pub(super) tokenizer: Tokenizer,
     pub(super) template: ChatTemplate,
@@ -133,7 +131,6 @@ impl Parts {
             fingerprint: fingerprint(directory).map_err(|error| {
                 policy::Error::new(policy::ErrorKind::Io, "cannot read the model's files").with_source(error)
             })?,
-            vocabulary: config.vocab_size,
             generation: checkpoint.generation().clone(),
             format: ReplyFormat::of(&tokenizer),
             engine: Engine::new(config, &params, settings)?,

@@ -1,7 +1,5 @@
 //! A request made ready: its key in the cache, and the most it can cost.
 
-use std::borrow::Cow;
-
 use crate::{
     error::{Error, ErrorKind, Result},
     message::Block,
@@ -13,8 +11,6 @@ use crate::{
 const DEFAULT_MAX_TOKENS: u32 = 4096;
 /// Tokens that a chat template adds to a message, at most.
 const TEMPLATE_TOKENS: u64 = 16;
-/// The field that names the model, where a request names another than the client does.
-const NAME: &str = "model";
 /// Tokens of a picture, sound or film that is given by its address, at most.
 const MEDIA_TOKENS: u64 = 20_000;
 
@@ -45,12 +41,9 @@ impl<'a> Prepared<'a> {
         }
         let mut hasher = blake3::Hasher::new();
         serde_json::to_writer(&mut hasher, model.model.id()).map_err(unwritable)?;
-        match version {
-            None => _ = hasher.update(this.json.as_bytes()),
-            Some(version) => {
-                hasher.update(this.without_name()?.as_bytes());
-                hasher.update(&version.to_le_bytes());
-            }
+        hasher.update(this.json.as_bytes());
+        if let Some(version) = version {
+            hasher.update(&version.to_le_bytes());
         }
         this.base = short(&hasher);
         Ok(this)
@@ -76,17 +69,6 @@ impl<'a> Prepared<'a> {
     fn fill(&mut self, set: impl FnOnce(&mut Sampling)) -> Result<()> {
         set(&mut self.filled.get_or_insert_with(|| Box::new(self.given.clone())).sampling);
         self.write()
-    }
-
-    /// The request as JSON, without the name under which a server knows a version: that is another in each run, and
-    /// equal runs are to draw equal seeds.
-    fn without_name(&self) -> Result<Cow<'_, str>> {
-        if !self.request().sampling.extra.contains_key(NAME) {
-            return Ok(Cow::Borrowed(&self.json));
-        }
-        let mut nameless = self.request().clone();
-        nameless.sampling.extra.remove(NAME);
-        json::text(&nameless).map_err(unwritable).map(Cow::Owned)
     }
 
     fn write(&mut self) -> Result<()> {

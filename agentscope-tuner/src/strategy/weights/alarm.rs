@@ -2,16 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{WeightsTuning, lesson::Learnt};
-
 /// Steps that the beginning of training is taken to be.
 const FIRST: usize = 5;
 /// Steps that are looked back on.
 const LAST: usize = 20;
 /// Steps without a signal after which the run ends.
 const SILENT: usize = 10;
-/// Share of tokens that two engines of the same weights never disagree about by a tenth.
-const DISAGREED: f64 = 0.5;
 
 /// What alarms look at, of one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -130,19 +126,6 @@ impl History {
         let enough = self.first.len() == FIRST && !values.is_empty();
         enough.then(|| values.iter().sum::<f64>() / values.len() as f64)
     }
-}
-
-/// Says when a sampler elsewhere can't have the weights that it was given.
-pub(super) fn disagreement(settings: &WeightsTuning, learnt: &Learnt) -> Option<Alarm> {
-    let share = learnt.value("sampling/outside_0.9_1.1").filter(|share| *share > DISAGREED)?;
-    let sampler = settings.sampler.as_ref().filter(|_| settings.staleness == 0)?;
-    Some(Alarm::Stop(format!(
-        "for {:.0} % of the tokens, the probability that `{}` reports is more than a tenth away from the trainer's: it does \
-         not serve the weights that it was given. Does it serve the model that is trained, from the directory that the \
-         sampler names? With a temperature other than 1 it needs --logprobs-mode processed_logprobs",
-        100.0 * share,
-        sampler.model
-    )))
 }
 
 fn divergence(glance: &Glance) -> Option<String> {

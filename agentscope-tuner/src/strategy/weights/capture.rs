@@ -7,7 +7,7 @@ use policy::trajectory::{Trajectories, Turn};
 use super::{Truncated, WeightsTuning, policy};
 use crate::{
     error::{Error, ErrorKind, Result},
-    model::{FinishReason, Sampling, TokenTrace},
+    model::{FinishReason, Sampling},
     rollout::{Answered, Key, Record, Status, Store},
 };
 
@@ -45,8 +45,7 @@ pub(super) fn capture(
         check_sampling(settings, &sampling)?;
         let cut = response.finish == FinishReason::Length;
         truncated |= cut;
-        let trace = response.tokens.ok_or_else(|| no_tokens(settings))?;
-        check_vocabulary(settings, &trace)?;
+        let trace = response.tokens.ok_or_else(no_tokens)?;
         sampled += trace.ids.len();
         longest = longest.max(trace.ids.len());
         let log_probs = match cut && settings.truncated == Truncated::Mask {
@@ -65,22 +64,6 @@ pub(super) fn capture(
     }
     let reward = reward(settings, record, truncated).map(|reward| reward + penalty(settings, longest));
     Ok(Captured { reward, rows, sampled, truncated })
-}
-
-/// A server may serve another model than the one that is trained.
-fn check_vocabulary(settings: &WeightsTuning, trace: &TokenTrace) -> Result<()> {
-    let Some(sampler) = &settings.sampler else { return Ok(()) };
-    let (size, largest) = (settings.policy.vocabulary, trace.prompt_ids.iter().chain(&trace.ids).max());
-    match largest.filter(|id| **id as usize >= size) {
-        None => Ok(()),
-        Some(id) => Err(Error::new(
-            ErrorKind::Config,
-            format!(
-                "`{}` answered with token {id}, but the model that is trained has {size}: let it serve that model",
-                sampler.model
-            ),
-        )),
-    }
 }
 
 /// The answer of this key: from memory, or from the store where the rollout was found in the journal.
@@ -137,11 +120,7 @@ fn check_sampling(settings: &WeightsTuning, sampling: &Sampling) -> Result<()> {
     ))
 }
 
-fn no_tokens(settings: &WeightsTuning) -> Error {
-    let remedy = match &settings.sampler {
-        None => "train an embedded model",
-        Some(_) => "the sampler must be a vLLM server that knows `return_token_ids` (0.10.2 or later)",
-    };
-    let what = "an answer of the trained model came without its exact tokens and log-probabilities, so nothing can be learnt from it";
-    Error::new(ErrorKind::Config, format!("{what}: {remedy}"))
+fn no_tokens() -> Error {
+    let message = "an answer of the trained model came without its exact tokens and log-probabilities, so nothing can be learnt from it: train an embedded model";
+    Error::new(ErrorKind::Config, message)
 }

@@ -172,6 +172,6 @@ fn link(target: &Path, link: &Path) -> std::io::Result<()> {
     fs::write(link.with_extension("txt"), target.to_string_lossy().as_bytes())
 }
 
-pub(super) fn io(doing: &str, path: &Path, error: std::io::Error) -> Error {
+fn io(doing: &str, path: &Path, error: std::io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("cannot {doing} {}", path.display())).with_source(error)
 }

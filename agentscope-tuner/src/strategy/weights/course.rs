@@ -1,17 +1,17 @@
 //! The course of training: measure, sample, learn, keep; then the verdict.
 
-mod hand_over;
 mod warm_up;
 
 use std::time::{Duration, Instant};
 
-use policy::{Params, device::Cpu};
+use policy::{Params, checkpoint::Checkpoint, device::Cpu};
 
 use super::{
     WeightsTuning,
     ahead::Ahead,
-    alarm::{self, Alarm},
+    alarm::Alarm,
     checkpoint::Checkpoints,
+    failed,
     groups::Sampled,
     held_out::{HeldOut, measure},
     learner::{Learner, Start},
@@ -43,8 +43,6 @@ pub(super) struct Course<'a> {
     /// Whether the trainer took a step that the state does not know: its weights are then not to be saved.
     torn: bool,
     base: Params<Cpu>,
-    /// The adapter that a sampler elsewhere serves.
-    served: Option<String>,
 }
 
 /// How a part of the course ended.
@@ -70,20 +68,14 @@ impl<'a> Course<'a> {
             checkpoints.crown(&state)?;
             inputs.monitor.say(&format!("going on from step {}", state.version()));
         }
-        let (ahead, torn, served) = Default::default();
-        Ok(Self { settings, inputs, held_out, checkpoints, learner, state, ahead, torn, base, served })
+        let (ahead, torn) = Default::default();
+        Ok(Self { settings, inputs, held_out, checkpoints, learner, state, ahead, torn, base })
     }
 
     /// Trains to the end.
     pub(super) async fn run(mut self) -> Result<Outcome> {
-        let outcome = self.pursue().await;
-        self.take_back().await;
-        outcome
-    }
-
-    async fn pursue(&mut self) -> Result<Outcome> {
         let rows = self.inputs.eval.len();
-        self.give_base().await?;
+        self.settings.policy.update(&self.base).await?;
         let first = match self.confirm(0).await? {
             Ok(first) => first,
             Err(stopped) => return Ok(verdict::stopped(self.settings, stopped.chain(), 0, rows)),
@@ -105,7 +97,7 @@ impl<'a> Course<'a> {
         let confirmed = match best {
             0 => None,
             best => {
-                self.give_kept(best).await?;
+                self.settings.policy.update(&self.weights_of(best)?).await?;
                 match self.confirm(best).await? {
                     Ok(confirmed) => Some(confirmed),
                     Err(stopped) => return Ok(verdict::stopped(self.settings, stopped.chain(), best, rows)),
@@ -209,9 +201,6 @@ impl<'a> Course<'a> {
         self.swap().await?;
         let times = Times { rollout: sampled.took, train, whole: began.elapsed() };
         self.log(&step::values(&sampled, &learnt, times, staleness))?;
-        if let Some(alarm) = alarm::disagreement(settings, &learnt) {
-            self.alarm(alarm)?;
-        }
         let glance = step::glance(&sampled, &learnt);
         let number = self.state.step;
         if number == 1 || number.is_multiple_of(SAY_EVERY) {
@@ -240,8 +229,20 @@ impl<'a> Course<'a> {
         }
     }
 
+    async fn swap(&self) -> Result<()> {
+        self.settings.policy.update(&self.learner.weights().await?).await
+    }
+
     async fn save(&self) -> Result<()> {
         self.checkpoints.save(self.settings, &self.learner, &self.state).await
+    }
+
+    fn weights_of(&self, version: u64) -> Result<Params<Cpu>> {
+        let load = || {
+            let checkpoint = Checkpoint::open(self.checkpoints.at(version))?;
+            Params::new(&Cpu::default(), checkpoint.config(), checkpoint.tensors()?)
+        };
+        load().map_err(|error| failed("load the best checkpoint", error))
     }
 
     /// The policy after `version` steps on the rows that chose nothing, or why that could not be finished.

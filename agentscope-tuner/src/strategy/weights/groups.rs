@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,7 +9,7 @@ use std::{
 use super::{
     WeightsTuning,
     capture::{Answers, Captured, capture},
-    draw, sampler,
+    draw,
     state::Draws,
 };
 use crate::{
@@ -54,41 +53,28 @@ pub(super) struct Sampled {
     pub(super) stopped: Option<Error>,
 }
 
-/// The policy after `version` steps of `run`, as training samples it.
-pub(super) fn trained(settings: &WeightsTuning, run: &Path, version: u64) -> Arc<Candidate> {
-    let neutral =
-        [("min_p", 0.0), ("repetition_penalty", 1.0)].map(|(name, value)| (name.to_owned(), value.into()));
-    let exact = settings.sampler.iter().flat_map(|_| sampler::exact());
+/// The policy after `version` steps, as training samples it.
+pub(super) fn trained(settings: &WeightsTuning, version: u64) -> Arc<Candidate> {
+    let neutral = [("min_p", 0.0), ("repetition_penalty", 1.0)];
     let sampling = Sampling {
         temperature: Some(settings.temperature),
         top_p: Some(1.0),
         top_k: Some(0),
         max_tokens: settings.max_tokens,
-        extra: neutral.into_iter().chain(exact).collect(),
+        extra: neutral.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect(),
         ..Sampling::default()
     };
-    candidate(settings, format!("step {version}, training"), (run, version), sampling)
+    candidate(settings, format!("step {version}, training"), version, sampling)
 }
 
-/// The policy after `version` steps of `run`, as it is measured.
-pub(super) fn measured(settings: &WeightsTuning, run: &Path, version: u64) -> Arc<Candidate> {
+/// The policy after `version` steps, as it is measured.
+pub(super) fn measured(settings: &WeightsTuning, version: u64) -> Arc<Candidate> {
     let max_tokens = Sampling { max_tokens: settings.max_tokens, ..Sampling::default() };
-    let sampling = settings.eval_sampling.clone().or(&max_tokens);
-    candidate(settings, format!("step {version}"), (run, version), sampling)
+    candidate(settings, format!("step {version}"), version, settings.eval_sampling.clone().or(&max_tokens))
 }
 
-fn candidate(
-    settings: &WeightsTuning,
-    name: String,
-    (run, version): (&Path, u64),
-    mut sampling: Sampling,
-) -> Arc<Candidate> {
-    let mut model = &settings.model;
-    if let Some(sampler) = &settings.sampler {
-        model = &sampler.model;
-        sampling.extra.extend(sampler::asked(run, version, settings.lora.is_some()));
-    }
-    let value = SlotValue::Model { name: model.clone(), sampling, version: Some(version) };
+fn candidate(settings: &WeightsTuning, name: String, version: u64, sampling: Sampling) -> Arc<Candidate> {
+    let value = SlotValue::Model { name: settings.model.clone(), sampling, version: Some(version) };
     Arc::new(Candidate::new(name).with(settings.slot.clone(), value))
 }
 
@@ -146,7 +132,7 @@ async fn run_groups(
     rows: &[usize],
     attempts: &mut HashMap<usize, u32>,
 ) -> Result<Result<Vec<Group>, Error>> {
-    let candidate = trained(settings, inputs.directory, version);
+    let candidate = trained(settings, version);
     let mut groups: Vec<Group> = rows.iter().map(|row| Group { row: *row, rollouts: Vec::new() }).collect();
     for _ in 0..2 {
         let mut places = Vec::new();

@@ -39,7 +39,7 @@ pub(super) async fn measure(
     version: u64,
     rows: &[Arc<Task>],
 ) -> Result<(Arc<Candidate>, Run)> {
-    let candidate = groups::measured(settings, inputs.directory, version);
+    let candidate = groups::measured(settings, version);
     let jobs = Job::grid(std::slice::from_ref(&candidate), rows, settings.eval_repeats);
     inputs.engine.expect(jobs.len());
     let run = inputs.engine.run_once(jobs).await?;

@@ -20,7 +20,6 @@ mod groups;
 mod held_out;
 mod learner;
 mod lesson;
-mod sampler;
 mod settings;
 mod state;
 mod step;
@@ -30,7 +29,6 @@ mod warm_start;
 
 use agentscope_tuner_policy as policy;
 use futures_util::future::BoxFuture;
-pub use sampler::Sampler;
 pub use settings::{Objective, Truncated, WarmStart, WeightsTuning};
 pub use trace::Trace;
 
@@ -44,10 +42,6 @@ impl Strategy for WeightsTuning {
 
     fn learns(&self) -> bool {
         true
-    }
-
-    fn models(&self) -> Vec<String> {
-        self.sampler.iter().map(|sampler| sampler.model.clone()).collect()
     }
 
     fn run<'a>(&'a self, inputs: Inputs<'a>) -> BoxFuture<'a, Result<Outcome>> {

@@ -7,7 +7,7 @@ use policy::{
     trainer::DeviceKind,
 };
 
-use super::{policy, sampler::Sampler};
+use super::policy;
 use crate::{
     candidate::SlotPath,
     error::{Error, ErrorKind, Result},
@@ -27,8 +27,6 @@ pub struct WeightsTuning {
     pub model: String,
     /// The model itself.
     pub policy: Embedded,
-    /// A server that samples the rollouts; the program itself where unset.
-    pub sampler: Option<Sampler>,
     /// What is learnt from a group of rollouts.
     pub objective: Objective,
     /// How advantages follow from rewards.
@@ -143,7 +141,6 @@ impl WeightsTuning {
             slot,
             model: model.into(),
             policy,
-            sampler: None,
             objective: Objective::Policy(PolicySettings::default()),
             advantages: AdvantageSettings::of(Algorithm::default()),
             group_size: 8,
@@ -204,7 +201,7 @@ impl WeightsTuning {
         Err(Error::new(ErrorKind::Config, format!("[strategy.weights] {}", faults.join("; "))))
     }
 
-    fn ranges(&self) -> [(bool, &'static str); 18] {
+    fn ranges(&self) -> [(bool, &'static str); 16] {
         let alone = self.advantages.baseline == Baseline::Batch;
         let chooses = !matches!(self.objective, Objective::Policy(_));
         let warm = self.warm_start.as_ref();
@@ -220,15 +217,6 @@ impl WeightsTuning {
                 self.staleness == 0
                     || self.policy_settings().is_none_or(|policy| policy.importance != Importance::None),
                 "staleness needs a correction for what older weights sampled: set importance-cap (2 is usual)",
-            ),
-            (
-                self.sampler.is_none()
-                    || self.policy_settings().is_none_or(|policy| policy.importance != Importance::None),
-                "a sampler elsewhere computes in other arithmetic, which needs a correction: set importance-cap (2 is usual)",
-            ),
-            (
-                self.lora.is_some() || self.sampler.as_ref().is_none_or(|one| one.directory.is_some()),
-                "sampler.directory is missing: without lora the server reads whole models from the directory that it was started with; name it",
             ),
             (self.token_budget >= 1, "token-budget must be 1 or more"),
             (

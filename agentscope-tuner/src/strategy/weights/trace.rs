@@ -1,6 +1,6 @@
 //! What one rollout would teach, before any is learnt from.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     WeightsTuning,
@@ -44,10 +44,7 @@ impl WeightsTuning {
     /// # Errors
     /// As [`Engine::run`]; [`ErrorKind::Workflow`] and [`ErrorKind::Config`] where training could not learn from it.
     pub async fn trace(&self, engine: &Engine, task: &Arc<Task>) -> Result<Trace> {
-        // One rollout needs no server.
-        let here = Self { sampler: None, ..self.clone() };
-        let job =
-            Job { candidate: groups::trained(&here, Path::new(""), 0), task: Arc::clone(task), attempt: 0 };
+        let job = Job { candidate: groups::trained(self, 0), task: Arc::clone(task), attempt: 0 };
         let mut run = engine.run([job], |_| {}).await?;
         if let Some(stopped) = run.stopped {
             return Err(stopped);
