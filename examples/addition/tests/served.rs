@@ -52,12 +52,12 @@ async fn train(server: &Vllm, lora: Option<LoraConfig>, rate: f64) -> [Vec<f64>;
     let spec = ModelSpec { base_url: Some(server.base_url().into()), ..ModelSpec::new("vllm", "tiny") };
     let served = Served::from_spec(&spec, policy.clone(), &|_| None).unwrap();
     let mut strategy = WeightsTuning {
-        steps: 12,
+        steps: 6,
         batch_size: 4,
         max_tokens: Some(4),
         truncated: Truncated::Keep,
         schedule: Schedule::constant(rate),
-        eval_interval: 6,
+        eval_interval: 3,
         lora,
         sampler: Some(Sampler::new("served", served)),
         ..WeightsTuning::new(SlotPath::new("asks", "model"), "model", policy.clone())
@@ -75,8 +75,8 @@ async fn train(server: &Vllm, lora: Option<LoraConfig>, rate: f64) -> [Vec<f64>;
 
 /// It learns, and every step learns from what its own weights sampled: those of the step before would be further off.
 fn check_learnt([rewards, gaps]: &[Vec<f64>; 2]) {
-    assert!(rewards.len() == 12 && rewards[11] > rewards[0] + 0.2, "{rewards:?}");
-    assert!(gaps.len() == 12 && gaps.iter().all(|gap| *gap < 1e-3), "{gaps:?}");
+    assert!(rewards.len() == 6 && rewards[5] > rewards[0] + 0.4, "{rewards:?}");
+    assert!(gaps.len() >= 4 && gaps.iter().all(|gap| *gap < 1e-3), "{gaps:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,7 +86,7 @@ async fn all_weights_are_learnt_from_what_a_server_samples() {
     let told = server.take();
     assert!(told.chunks(3).all(|one| one == ["pause", "reload", "resume"]), "{told:?}");
     // The model that training began with, each step, and the best checkpoint.
-    assert!(told.len() >= 3 * 13, "{}", told.len());
+    assert!(told.len() >= 3 * 7, "{}", told.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +95,7 @@ async fn adapters_are_learnt_from_what_a_server_samples() {
     check_learnt(&train(&server, Some(LoraConfig { rank: 8, ..LoraConfig::default() }), 1e-2).await);
     let told = server.take();
     let loaded = told.iter().filter(|what| *what == "load").count();
-    assert!(loaded >= 12 && loaded == told.len() - loaded, "{told:?}");
+    assert!(loaded >= 6 && loaded == told.len() - loaded, "{told:?}");
     assert_eq!(server.adapters(), Vec::<String>::new());
 }
 
@@ -110,14 +110,18 @@ fn program(runs: &Path, server: &Vllm, settings: &[&str]) -> Command {
         "models.served.provider=vllm",
         "models.served.name=tiny",
         "strategy.weights.sampler.model=served",
-        "dataset.eval.limit=12",
+        "dataset.eval.limit=8",
         "strategy.weights.steps=6",
         "strategy.weights.batch-size=4",
         "strategy.weights.group-size=4",
         "strategy.weights.eval-interval=3",
         "strategy.weights.save-interval=2",
-        "strategy.weights.learning-rate=1e-3",
-        "strategy.weights.warm-start.steps=60",
+        "strategy.weights.learning-rate=3e-3",
+        "strategy.weights.warm-start.steps=2",
+        // Short answers are better than long ones: a model without knowledge can learn that.
+        "strategy.weights.truncated=keep",
+        "strategy.weights.overlong.limit=4",
+        "strategy.weights.overlong.cache=4",
     ];
     common.iter().chain(settings).for_each(|setting| _ = command.args(["--set", setting]));
     command
@@ -149,9 +153,9 @@ fn a_training_that_is_killed_goes_on_with_the_newest_weights_at_the_server() {
     }
 }
 
-/// The outcome and the weights that it is about.
+/// The outcome, and the weights in the end.
 fn result(run: &Path) -> (Value, Vec<u8>) {
-    (outcome(run), fs::read(run.join("best/model.safetensors")).unwrap())
+    (outcome(run), fs::read(run.join("checkpoints/step-000008/model.safetensors")).unwrap())
 }
 
 /// What `weights` says at a server with this flaw.
@@ -183,16 +187,36 @@ fn a_server_that_cannot_sample_for_training_is_refused_with_the_remedy() {
 fn a_server_with_other_weights_is_refused() {
     // A model that has learnt, which adapters of the untrained one do not fit.
     let (runs, server) = (tempfile::tempdir().unwrap(), Vllm::start(&directory(), Flaw::None));
-    let output = program(runs.path(), &server, &[]).arg("weights").output().unwrap();
+    let long = "strategy.weights.warm-start.steps=40";
+    let output = program(runs.path(), &server, &[long]).arg("weights").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let learnt = test_support::the_run(runs.path()).unwrap().join("best");
-    for (flaw, served, lora) in
-        [(Flaw::None, learnt, &["strategy.weights.lora.rank=4"][..]), (Flaw::Forgetful, directory(), &[])]
-    {
-        let said = refusal(flaw, &served, lora);
+    let cases = [
+        (Flaw::None, learnt, "strategy.weights.lora.rank=4"),
+        // It is asked for what the warm start has learnt.
+        (Flaw::Forgetful, directory(), long),
+    ];
+    for (flaw, served, setting) in cases {
+        let said = refusal(flaw, &served, &[setting]);
         assert!(said.contains("--logprobs-mode processed_logprobs"), "{flaw:?}: {said}");
         assert!(said.contains("it serves another checkpoint than `model`"), "{flaw:?}: {said}");
     }
+}
+
+#[test]
+fn a_server_that_is_started_again_ends_the_run() {
+    let said = refusal(Flaw::Restarted, &directory(), &["strategy.weights.lora.rank=4"]);
+    assert!(said.contains("does not know the adapter `tuner-") && said.contains("`resume`"), "{said}");
+    let said = refusal(Flaw::Restarted, &directory(), &["strategy.weights.warm-start.steps=40"]);
+    assert!(said.contains("the server answers with other weights than it was given"), "{said}");
+}
+
+#[test]
+fn prompts_that_the_server_reads_otherwise_are_worth_a_word() {
+    let (runs, server) = (tempfile::tempdir().unwrap(), Vllm::start(&directory(), Flaw::OtherArguments));
+    let output = program(runs.path(), &server, &[]).arg("weights").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("prompts were read by the server as other tokens"), "{said}");
 }
 
 #[test]

@@ -41,9 +41,16 @@ pub enum Flaw {
     OtherTemplate,
     /// It was started without the settings that let weights be changed.
     Fixed,
+    /// It renders all conversations otherwise but the one that it is tried with.
+    OtherArguments,
     /// It says that it has taken new weights, and keeps the old ones.
     Forgetful,
+    /// It is started again whenever it was tried.
+    Restarted,
 }
+
+/// What it is tried with.
+const TRIAL: &str = "1+1=";
 
 /// A server on loopback, for the model `tiny`.
 #[derive(Clone, Debug)]
@@ -176,6 +183,12 @@ async fn rpc(State(shared): Server, Json(body): Json<Value>) -> Response {
     }
     shared.tell("reload");
     Json(json!({ "results": [null] })).into_response()
+}
+
+/// Forgets all that it was given since it was started.
+async fn restart(shared: &Shared) {
+    shared.adapters.lock().unwrap().clear();
+    shared.base.update(&weights::of(&shared.directory).unwrap()).await.unwrap();
 }
 
 fn refusal(status: StatusCode, kind: &str, message: &str) -> Response {

@@ -14,7 +14,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{Flaw, Shared, model, refusal};
+use super::{Flaw, Shared, TRIAL, model, refusal, restart};
 
 pub(super) async fn chat(State(shared): State<Arc<Shared>>, Json(body): Json<Value>) -> Response {
     let name = body["model"].as_str().unwrap_or_default();
@@ -22,8 +22,19 @@ pub(super) async fn chat(State(shared): State<Arc<Shared>>, Json(body): Json<Val
         let message = format!("The model `{name}` does not exist.");
         return refusal(StatusCode::NOT_FOUND, "NotFoundError", &message);
     };
-    match model.chat(&request(&body)).await {
-        Ok(response) => Json(completion(&body, &response, shared.flaw)).into_response(),
+    let (request, flaw) = (request(&body), shared.flaw);
+    let answer = model.chat(&request).await;
+    let is_trial = request.messages[0].text() == TRIAL;
+    let flaw = match (flaw, is_trial) {
+        (Flaw::Restarted, true) => {
+            restart(&shared).await;
+            flaw
+        }
+        (Flaw::OtherArguments, false) => Flaw::OtherTemplate,
+        _ => flaw,
+    };
+    match answer {
+        Ok(response) => Json(completion(&body, &response, flaw)).into_response(),
         Err(error) => refusal(StatusCode::BAD_REQUEST, "BadRequestError", &error.to_string()),
     }
 }
