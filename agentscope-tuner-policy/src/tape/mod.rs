@@ -18,6 +18,7 @@ mod lora;
 mod model;
 mod norm;
 mod recompute;
+mod score;
 mod slot;
 mod swiglu;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use batch::{Batch, Targets};
 pub use head::{LogProbs, log_probs, logits};
 pub use lora::{Adapter, LayerAdapters, Lora};
 pub use model::{ForwardSettings, forward};
+pub use score::score;
 pub use slot::gradient;
 
 pub use crate::kernels::train::Kernels;

@@ -118,6 +118,7 @@ impl<'a> Drive<'a> {
         let stop = CancellationToken::new();
         let models = self.session.models(&self.candidates)?;
         let models = self.session.with_models(models, &self.strategy.models())?;
+        let models = self.strategy.adapt(models)?;
         let engine = self.session.engine(models, store, stop.clone())?;
         self.train.iter().chain(&self.eval).try_for_each(|task| engine.check_task(task))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

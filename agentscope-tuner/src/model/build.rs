@@ -3,6 +3,8 @@
 use reqwest::header::AUTHORIZATION;
 use secrecy::SecretString;
 
+#[cfg(feature = "embedded")]
+use super::http::Transport;
 use super::{
     Model, ModelSpec,
     anthropic::Anthropic,
@@ -27,16 +29,7 @@ pub(super) fn client(spec: &ModelSpec, given: Option<SecretString>, env: &Env<'_
     let concurrency = spec.concurrency.map_or(otherwise, Concurrency::Fixed);
     let takes_seed = spec.seed.unwrap_or(preset.takes_seed);
     let headers: Vec<_> = spec.headers.clone().into_iter().collect();
-    let target = |key| Target {
-        provider: preset.name,
-        name: &spec.name,
-        base_url: spec.base_url.as_deref().unwrap_or(preset.base_url),
-        base_ends_in: "/v1",
-        key,
-        key_header: (AUTHORIZATION, "Bearer "),
-        headers: &headers,
-        timeout: spec.attempt_timeout(),
-    };
+    let target = |key| target(spec, preset, key, &headers);
     match preset.protocol {
         Protocol::OpenAi(dialect) => {
             let dialect = preset.dialect_at(dialect, spec.base_url.is_some());
@@ -58,6 +51,36 @@ pub(super) fn client(spec: &ModelSpec, given: Option<SecretString>, env: &Env<'_
             Ok(Model::new(Endpoint::new(client, Concurrency::Unlimited, retry)))
         }
         Protocol::Cassette => Ok(Model::new(Replayed::from_spec(spec)?)),
+    }
+}
+
+/// The way to the other addresses of the server that a checked `spec` names; none where it does not speak OpenAI's protocol.
+#[cfg(feature = "embedded")]
+pub(super) fn transport(spec: &ModelSpec, env: &Env<'_>) -> Result<Option<Transport>> {
+    match Preset::find(&spec.provider) {
+        Some(preset) if matches!(preset.protocol, Protocol::OpenAi(_)) => {
+            let headers: Vec<_> = spec.headers.clone().into_iter().collect();
+            Transport::new(target(spec, preset, key(spec, preset, None, env)?, &headers)).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn target<'a>(
+    spec: &'a ModelSpec,
+    preset: &'a Preset,
+    key: ApiKey,
+    headers: &'a [(String, String)],
+) -> Target<'a> {
+    Target {
+        provider: preset.name,
+        name: &spec.name,
+        base_url: spec.base_url.as_deref().unwrap_or(preset.base_url),
+        base_ends_in: "/v1",
+        key,
+        key_header: (AUTHORIZATION, "Bearer "),
+        headers,
+        timeout: spec.attempt_timeout(),
     }
 }
 

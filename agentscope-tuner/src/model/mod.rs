@@ -18,6 +18,8 @@ mod response;
 #[cfg(feature = "rig")]
 pub mod rig;
 pub mod scripted;
+#[cfg(feature = "embedded")]
+pub mod served;
 mod spec;
 mod usage;
 

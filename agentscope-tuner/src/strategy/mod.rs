@@ -20,7 +20,7 @@ pub use weights::WeightsTuning;
 
 use futures_util::future::BoxFuture;
 
-use crate::error::Result;
+use crate::{error::Result, rollout::ModelTable};
 
 /// A way to find a good candidate.
 pub trait Strategy: Send + Sync {
@@ -35,6 +35,14 @@ pub trait Strategy: Send + Sync {
     /// Models that it calls itself, by their names in the configuration.
     fn models(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// The models of the run as this strategy has them answered; as they are unless it says otherwise.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`](crate::error::ErrorKind::Config) when one that it needs is not there.
+    fn adapt(&self, models: ModelTable) -> Result<ModelTable> {
+        Ok(models)
     }
 
     /// Proposes, asks the engine, decides.

@@ -181,7 +181,7 @@ impl Tuner {
         let engine = Engine::new(Setup {
             workflow: self.workflow,
             judge: self.judge,
-            models: self.models,
+            models: strategy.adapt(self.models)?,
             slots: self.slots,
             options: self.options,
             store: Store::open(dir.store())?,

@@ -5,8 +5,8 @@ use crate::{
     candidate::{SlotPath, SlotValue},
     config::{Config, WeightsTable},
     error::{Error, ErrorKind, Result},
-    model::{Sampling, embedded::Embedded},
-    strategy::weights::{WarmStart, WeightsTuning},
+    model::{Sampling, embedded::Embedded, served::Served},
+    strategy::weights::{Sampler, WarmStart, WeightsTuning},
     workflow::SlotRole,
 };
 
@@ -32,6 +32,7 @@ pub(crate) fn weights_tuning(
     tuning.eval_sampling = sampling;
     table.apply(&mut tuning)?;
     tuning.warm_start = warm_start(config, &table, &tuning)?;
+    tuning.sampler = sampler(config, &table, &tuning.policy)?;
     Ok(tuning)
 }
 
@@ -82,6 +83,26 @@ fn embedded(config: &Config, slot: &SlotPath, name: &str) -> Result<Embedded> {
             format!("there is no model `{name}`: add a [models.{name}] table to tuner.toml"),
         )),
     }
+}
+
+fn sampler(config: &Config, table: &WeightsTable, policy: &Embedded) -> Result<Option<Sampler>> {
+    let Some(table) = &table.sampler else { return Ok(None) };
+    let name = &table.model;
+    let spec = config.file.models.get(name).ok_or_else(|| {
+        let message = format!(
+            "strategy.weights.sampler names `{name}`, but there is no such model: add a [models.{name}] table with provider = \"vllm\" to tuner.toml"
+        );
+        Error::new(ErrorKind::Config, message)
+    })?;
+    let served = Served::from_spec(spec, policy.clone(), &|variable| std::env::var(variable).ok());
+    let served =
+        served.map_err(|error| Error::new(error.kind(), format!("model `{name}`: {}", error.chain())))?;
+    let default = Sampler::new(name, served);
+    Ok(Some(Sampler {
+        directory: table.directory.as_ref().map(|directory| config.resolve(directory)),
+        difference_limit: table.difference_limit.unwrap_or(default.difference_limit),
+        ..default
+    }))
 }
 
 fn warm_start(config: &Config, table: &WeightsTable, tuning: &WeightsTuning) -> Result<Option<WarmStart>> {

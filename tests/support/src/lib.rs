@@ -8,6 +8,7 @@ mod listening;
 mod problem;
 mod run;
 mod transcript;
+mod vllm;
 
 pub use endpoint::Endpoint;
 pub use kills::{Killed, Kills};
@@ -15,3 +16,4 @@ pub use listening::Listening;
 pub use problem::solved;
 pub use run::{outcome, the_run};
 pub use transcript::transcripts;
+pub use vllm::{Flaw, Vllm};

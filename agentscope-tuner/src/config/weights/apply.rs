@@ -13,11 +13,11 @@ use crate::{
     strategy::weights::{Objective, Truncated, WeightsTuning},
 };
 
-/// The largest weight of a token that older weights sampled, unless another is set.
+/// The largest weight of a token that older weights or a server sampled, unless another is set.
 const USUAL_CAP: f64 = 2.0;
 
 impl WeightsTable {
-    /// Lays the table over `tuning`. Its slot, model and warm start stay as they are.
+    /// Lays the table over `tuning`. Its slot, model, sampler and warm start stay as they are.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] for a name that is not known.
@@ -80,6 +80,7 @@ impl WeightsTable {
             importance: self
                 .importance_cap
                 .or(self.staleness.filter(|staleness| *staleness > 0).map(|_| USUAL_CAP))
+                .or(self.sampler.as_ref().map(|_| USUAL_CAP))
                 .map_or(default.importance, |max| Importance::TokenTruncate { max }),
             off_policy_mask_threshold: self.off_policy_mask_threshold,
             max_completion_length: self.max_tokens.map(|tokens| tokens as usize),

@@ -85,6 +85,8 @@ table! {
     /// How many steps older than those that learn the weights that sample may be: rollouts and training then overlap, and
     /// `importance-cap` is 2 unless set. 0 when unset.
     staleness: u32,
+    /// A server that samples the rollouts, in the place of the engine in this process; `importance-cap` is then 2 unless set.
+    sampler: SamplerTable,
     /// Most tokens of a micro-batch; 8192 when unset.
     token_budget: usize,
     /// Whether activations are computed again instead of kept.
@@ -124,6 +126,22 @@ pub struct LoraTable {
     /// PEFT's names of the layers; all linear layers when unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub targets: Option<Vec<String>>,
+}
+
+/// `sampler = { model = "served" }`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct SamplerTable {
+    /// The model of `[models]` that answers: one of vLLM, or of another server with its extensions.
+    pub model: String,
+    /// Where the weights of each version are written for the server, which must see this directory under the same path; the
+    /// run's directory when unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// How far the log-probabilities of server and trainer may be apart after weights were loaded, in nats a token on the
+    /// average; 0.5 when unset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference_limit: Option<f64>,
 }
 
 /// `overlong = { limit = 512, cache = 128 }`.

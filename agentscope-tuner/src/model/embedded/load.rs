@@ -38,6 +38,8 @@ pub struct Parts {
     pub(super) directory: PathBuf,
     /// Tells models apart, wherever their directories lie.
     fingerprint: String,
+    /// Tokens that it has a number for: ids are below.
+    vocabulary: usize,
     pub(super) generation: GenerationConfig,
     pub(super) tokenizer: Tokenizer,
     pub(super) template: ChatTemplate,
@@ -131,6 +133,7 @@ impl Parts {
             fingerprint: fingerprint(directory).map_err(|error| {
                 policy::Error::new(policy::ErrorKind::Io, "cannot read the model's files").with_source(error)
             })?,
+            vocabulary: config.vocab_size,
             generation: checkpoint.generation().clone(),
             format: ReplyFormat::of(&tokenizer),
             engine: Engine::new(config, &params, settings)?,
@@ -144,6 +147,11 @@ impl Parts {
     /// Tells the model apart, wherever its directory lies and whatever its weights are by now.
     pub(crate) fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// How many token ids it knows: all are below this.
+    pub(crate) fn vocabulary(&self) -> usize {
+        self.vocabulary
     }
 
     /// The weights that it has now, as far as they were [kept](Self::keep).

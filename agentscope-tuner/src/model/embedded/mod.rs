@@ -27,7 +27,9 @@ use policy::engine::{EngineSettings, Request};
 pub(crate) use self::load::Held;
 use self::{answer::Answer, forced::Forced};
 pub use self::{load::Embedded, spelling::Spelling};
-use super::{ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, ModelId, ModelSpec, ToolChoice};
+use super::{
+    ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, ModelId, ModelSpec, ToolChoice, ToolSpec,
+};
 use crate::error::{Error, ErrorKind, ModelFailure, Result};
 
 impl Embedded {
@@ -68,12 +70,19 @@ impl Embedded {
         Ok(())
     }
 
+    /// The tokens that `request` is read as, where nothing is written for the model.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`] when the chat template refuses the conversation.
+    pub(crate) fn prompt_ids(&self, request: &ChatRequest) -> Result<Vec<u32>> {
+        let rendered = messages::render(&self.template, request, offered(request))?;
+        self.tokenizer.encode_chat(&rendered).map_err(refused)
+    }
+
     /// Renders the conversation and hands it to the engine.
     fn begin(&self, request: &ChatRequest) -> Result<Answer> {
         sampling::check(&request.sampling)?;
-        let offered = request.tool_choice != ToolChoice::None && !request.tools.is_empty();
-        let tools = if offered { &request.tools[..] } else { &[] };
-        let rendered = messages::render(&self.template, request, tools)?;
+        let rendered = messages::render(&self.template, request, offered(request))?;
         let forced = Forced::of(request, self.format)?.map(|forced| forced.after(&rendered));
         let prompt = format!("{rendered}{}", forced.as_ref().map_or("", |forced| &forced.opening));
         let prompt = self.tokenizer.encode_chat(&prompt).map_err(refused)?;
@@ -139,6 +148,11 @@ impl fmt::Debug for Embedded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Embedded").field("id", &self.id).finish_non_exhaustive()
     }
+}
+
+/// The tools that the model is told of.
+fn offered(request: &ChatRequest) -> &[ToolSpec] {
+    if request.tool_choice == ToolChoice::None { &[] } else { &request.tools }
 }
 
 /// What a failure of the policy means to the caller of a model.

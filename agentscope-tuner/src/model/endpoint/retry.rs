@@ -29,7 +29,7 @@ impl Retry {
     ///
     /// Exponential with full jitter (Brooker, "Exponential Backoff and Jitter"): uniform in
     /// [0, min(cap, base 2^(failed-1))). A wait that the endpoint asks for is kept and spread by up to a tenth.
-    pub(super) fn wait(&self, failed: u32, error: &Error, call: u64) -> Option<Duration> {
+    pub(in crate::model) fn wait(&self, failed: u32, error: &Error, call: u64) -> Option<Duration> {
         let ErrorKind::Model(failure) = error.kind() else { return None };
         if !failure.is_transient() || failed > self.max {
             return None;

@@ -121,6 +121,6 @@ fn check_sampling(settings: &WeightsTuning, sampling: &Sampling) -> Result<()> {
 }
 
 fn no_tokens() -> Error {
-    let message = "an answer of the trained model came without its exact tokens and log-probabilities, so nothing can be learnt from it: train an embedded model";
+    let message = "an answer of the trained model came without its exact tokens and log-probabilities, so nothing can be learnt from it: train an embedded model, sampled in this process or by strategy.weights.sampler";
     Error::new(ErrorKind::Config, message)
 }

@@ -14,11 +14,13 @@ use std::{
 };
 
 use policy::{
+    Params,
     checkpoint::{Checkpoint, SaveOptions},
+    device::Cpu,
     trainer::Training,
 };
 
-use super::{WeightsTuning, learner::Learner, policy, state::State};
+use super::{WeightsTuning, failed, learner::Learner, policy, state::State};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Adapters within a checkpoint.
@@ -45,6 +47,15 @@ impl Checkpoints {
     /// Where the checkpoint of this version lies.
     pub(super) fn at(&self, version: u64) -> PathBuf {
         self.directory().join(format!("step-{version:06}"))
+    }
+
+    /// The weights of the checkpoint of this version, adapters folded in.
+    pub(super) fn weights(&self, version: u64) -> Result<Params<Cpu>> {
+        let load = || {
+            let checkpoint = Checkpoint::open(self.at(version))?;
+            Params::new(&Cpu::default(), checkpoint.config(), checkpoint.tensors()?)
+        };
+        load().map_err(|error| failed("load the best checkpoint", error))
     }
 
     /// The newest checkpoint and what was known then.

@@ -4,19 +4,19 @@ mod warm_up;
 
 use std::time::{Duration, Instant};
 
-use policy::{Params, checkpoint::Checkpoint, device::Cpu};
+use policy::{Params, device::Cpu};
 
 use super::{
     WeightsTuning,
     ahead::Ahead,
     alarm::Alarm,
     checkpoint::Checkpoints,
-    failed,
     groups::Sampled,
     held_out::{HeldOut, measure},
     learner::{Learner, Start},
     lesson::{self, Learnt},
     policy,
+    sampler::{Source, Supply},
     state::{Measured, State},
     step::{self, Times},
     verdict::{self, Confirmed},
@@ -38,6 +38,7 @@ pub(super) struct Course<'a> {
     held_out: HeldOut,
     checkpoints: Checkpoints,
     learner: Learner,
+    supply: Supply<'a>,
     state: State,
     ahead: Ahead,
     /// Whether the trainer took a step that the state does not know: its weights are then not to be saved.
@@ -62,6 +63,7 @@ impl<'a> Course<'a> {
         checkpoints.sweep()?;
         let (resumed, state) = checkpoints.newest()?.unzip();
         let learner = Learner::start(start, resumed.as_deref()).await?;
+        let supply = Supply::begin(settings, inputs.directory).await?;
         let held_out = HeldOut::divide(inputs.eval, settings.holdout, seed);
         let state: State = state.unwrap_or_default();
         if resumed.is_some() {
@@ -69,13 +71,19 @@ impl<'a> Course<'a> {
             inputs.monitor.say(&format!("going on from step {}", state.version()));
         }
         let (ahead, torn) = Default::default();
-        Ok(Self { settings, inputs, held_out, checkpoints, learner, state, ahead, torn, base })
+        Ok(Self { settings, inputs, held_out, checkpoints, learner, supply, state, ahead, torn, base })
     }
 
-    /// Trains to the end.
+    /// Trains to the end, and leaves nothing behind.
     pub(super) async fn run(mut self) -> Result<Outcome> {
+        let outcome = self.to_the_end().await?;
+        self.supply.end().await?;
+        Ok(outcome)
+    }
+
+    async fn to_the_end(&mut self) -> Result<Outcome> {
         let rows = self.inputs.eval.len();
-        self.settings.policy.update(&self.base).await?;
+        self.supply.give(&self.base, Source::Base).await?;
         let first = match self.confirm(0).await? {
             Ok(first) => first,
             Err(stopped) => return Ok(verdict::stopped(self.settings, stopped.chain(), 0, rows)),
@@ -97,7 +105,8 @@ impl<'a> Course<'a> {
         let confirmed = match best {
             0 => None,
             best => {
-                self.settings.policy.update(&self.weights_of(best)?).await?;
+                let weights = self.checkpoints.weights(best)?;
+                self.supply.give(&weights, Source::Checkpoint(&self.checkpoints.at(best))).await?;
                 match self.confirm(best).await? {
                     Ok(confirmed) => Some(confirmed),
                     Err(stopped) => return Ok(verdict::stopped(self.settings, stopped.chain(), best, rows)),
@@ -206,9 +215,8 @@ impl<'a> Course<'a> {
         if number == 1 || number.is_multiple_of(SAY_EVERY) {
             self.inputs.monitor.say(&step::line(number, settings.steps, &glance, &learnt, times));
         }
-        for alarm in self.state.history.note(glance) {
-            self.alarm(alarm)?;
-        }
+        let alarms = self.state.history.note(glance).into_iter().chain(self.supply.alarm(&learnt, staleness));
+        alarms.collect::<Vec<_>>().into_iter().try_for_each(|alarm| self.alarm(alarm))?;
         Ok(Ended::Well)
     }
 
@@ -229,20 +237,13 @@ impl<'a> Course<'a> {
         }
     }
 
-    async fn swap(&self) -> Result<()> {
-        self.settings.policy.update(&self.learner.weights().await?).await
+    async fn swap(&mut self) -> Result<()> {
+        let source = if self.state.version() == 0 { Source::Base } else { Source::Learner(&self.learner) };
+        self.supply.give(&self.learner.weights().await?, source).await
     }
 
     async fn save(&self) -> Result<()> {
         self.checkpoints.save(self.settings, &self.learner, &self.state).await
-    }
-
-    fn weights_of(&self, version: u64) -> Result<Params<Cpu>> {
-        let load = || {
-            let checkpoint = Checkpoint::open(self.checkpoints.at(version))?;
-            Params::new(&Cpu::default(), checkpoint.config(), checkpoint.tensors()?)
-        };
-        load().map_err(|error| failed("load the best checkpoint", error))
     }
 
     /// The policy after `version` steps on the rows that chose nothing, or why that could not be finished.

@@ -55,16 +55,20 @@ pub(super) struct Sampled {
 
 /// The policy after `version` steps, as training samples it.
 pub(super) fn trained(settings: &WeightsTuning, version: u64) -> Arc<Candidate> {
+    candidate(settings, format!("step {version}, training"), version, undistorted(settings))
+}
+
+/// Draws from the whole distribution, at the temperature of training.
+pub(super) fn undistorted(settings: &WeightsTuning) -> Sampling {
     let neutral = [("min_p", 0.0), ("repetition_penalty", 1.0)];
-    let sampling = Sampling {
+    Sampling {
         temperature: Some(settings.temperature),
         top_p: Some(1.0),
         top_k: Some(0),
         max_tokens: settings.max_tokens,
         extra: neutral.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect(),
         ..Sampling::default()
-    };
-    candidate(settings, format!("step {version}, training"), version, sampling)
+    }
 }
 
 /// The policy after `version` steps, as it is measured.

@@ -20,6 +20,7 @@ mod groups;
 mod held_out;
 mod learner;
 mod lesson;
+mod sampler;
 mod settings;
 mod state;
 mod step;
@@ -29,11 +30,16 @@ mod warm_start;
 
 use agentscope_tuner_policy as policy;
 use futures_util::future::BoxFuture;
+pub use sampler::Sampler;
 pub use settings::{Objective, Truncated, WarmStart, WeightsTuning};
 pub use trace::Trace;
 
 use super::{Inputs, Outcome, Strategy};
-use crate::error::{Error, ErrorKind, Result};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    model::Model,
+    rollout::{ModelTable, PricedModel},
+};
 
 impl Strategy for WeightsTuning {
     fn name(&self) -> &'static str {
@@ -42,6 +48,23 @@ impl Strategy for WeightsTuning {
 
     fn learns(&self) -> bool {
         true
+    }
+
+    fn models(&self) -> Vec<String> {
+        self.sampler.iter().map(|sampler| sampler.model.clone()).collect()
+    }
+
+    fn adapt(&self, models: ModelTable) -> Result<ModelTable> {
+        let Some(sampler) = &self.sampler else { return Ok(models) };
+        let own = models.get(&self.model)?;
+        let sampling = sampler.served.sampling().clone().or(own.model.sampling());
+        let known = models.get(&sampler.model).ok();
+        let sampled = PricedModel {
+            model: Model::new(sampler.served.clone()).with_sampling(sampling),
+            price: known.and_then(|known| known.price),
+            max_output_tokens: known.and_then(|known| known.max_output_tokens).or(own.max_output_tokens),
+        };
+        Ok(models.with(&self.model, sampled))
     }
 
     fn run<'a>(&'a self, inputs: Inputs<'a>) -> BoxFuture<'a, Result<Outcome>> {

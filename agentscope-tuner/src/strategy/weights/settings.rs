@@ -7,7 +7,7 @@ use policy::{
     trainer::DeviceKind,
 };
 
-use super::policy;
+use super::{Sampler, policy};
 use crate::{
     candidate::SlotPath,
     error::{Error, ErrorKind, Result},
@@ -48,11 +48,13 @@ pub struct WeightsTuning {
     /// Batches that are sampled before the weights they will be learnt by: while a step learns, the batch so many steps later
     /// is sampled by the weights before it. At most so many steps old is what a step learns from; 0 waits for each.
     pub staleness: u32,
+    /// The server that samples; where unset, the model's own engine in this process.
+    pub sampler: Option<Sampler>,
     /// Most tokens of a micro-batch: bounds the memory, and makes no difference to the result.
     pub token_budget: usize,
     /// Whether activations are computed again in the backward pass: less memory, a third more work.
     pub recompute: bool,
-    /// Where the training computes. Rollouts are sampled on the CPU.
+    /// Where the training computes. Rollouts are sampled on the CPU, unless there is a sampler.
     pub device: DeviceKind,
     /// Temperature of training rollouts, above 0. Nothing else may bend the distribution they are drawn from.
     pub temperature: f64,
@@ -151,6 +153,7 @@ impl WeightsTuning {
             optimizer: AdamWSettings::default(),
             lora: None,
             staleness: 0,
+            sampler: None,
             token_budget: 8192,
             recompute: false,
             device: DeviceKind::default(),
@@ -201,10 +204,11 @@ impl WeightsTuning {
         Err(Error::new(ErrorKind::Config, format!("[strategy.weights] {}", faults.join("; "))))
     }
 
-    fn ranges(&self) -> [(bool, &'static str); 16] {
+    fn ranges(&self) -> [(bool, &'static str); 18] {
         let alone = self.advantages.baseline == Baseline::Batch;
         let chooses = !matches!(self.objective, Objective::Policy(_));
         let warm = self.warm_start.as_ref();
+        let corrects = self.policy_settings().is_none_or(|policy| policy.importance != Importance::None);
         [
             (
                 self.group_size >= if alone && !chooses { 1 } else { 2 },
@@ -214,9 +218,16 @@ impl WeightsTuning {
             (self.batch_size >= 1, "batch-size must be 1 or more"),
             (self.updates >= 1, "updates must be 1 or more"),
             (
-                self.staleness == 0
-                    || self.policy_settings().is_none_or(|policy| policy.importance != Importance::None),
+                self.staleness == 0 || corrects,
                 "staleness needs a correction for what older weights sampled: set importance-cap (2 is usual)",
+            ),
+            (
+                self.sampler.is_none() || corrects,
+                "a sampler needs a correction, since it rounds otherwise than the trainer: set importance-cap (2 is usual)",
+            ),
+            (
+                self.sampler.as_ref().is_none_or(|sampler| sampler.difference_limit > 0.0),
+                "sampler.difference-limit must be above 0 (0.5 is usual)",
             ),
             (self.token_budget >= 1, "token-budget must be 1 or more"),
             (

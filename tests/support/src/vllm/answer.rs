@@ -1,0 +1,105 @@
+//! Chat completions with vLLM's extensions.
+
+use std::sync::Arc;
+
+use agentscope_tuner::{
+    message::Msg,
+    model::{ChatModel as _, ChatRequest, ChatResponse, Sampling, TokenTrace},
+};
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+};
+use serde_json::{Value, json};
+
+use super::{Flaw, Shared, TRIAL, model, refusal, restart};
+
+pub(super) async fn chat(State(shared): State<Arc<Shared>>, Json(body): Json<Value>) -> Response {
+    let name = body["model"].as_str().unwrap_or_default();
+    let Some(model) = model(&shared, name).await else {
+        let message = format!("The model `{name}` does not exist.");
+        return refusal(StatusCode::NOT_FOUND, "NotFoundError", &message);
+    };
+    let (request, flaw) = (request(&body), shared.flaw);
+    let answer = model.chat(&request).await;
+    let is_trial = request.messages[0].text() == TRIAL;
+    let flaw = match (flaw, is_trial) {
+        (Flaw::Restarted, true) => {
+            restart(&shared).await;
+            flaw
+        }
+        (Flaw::OtherArguments, false) => Flaw::OtherTemplate,
+        _ => flaw,
+    };
+    match answer {
+        Ok(response) => Json(completion(&body, &response, flaw)).into_response(),
+        Err(error) => refusal(StatusCode::BAD_REQUEST, "BadRequestError", &error.to_string()),
+    }
+}
+
+fn request(body: &Value) -> ChatRequest {
+    let messages = body["messages"].as_array().unwrap().iter().map(|message| {
+        let text = message["content"].as_str().unwrap_or_default();
+        match message["role"].as_str() {
+            Some("system") => Msg::system(text),
+            Some("assistant") => Msg::assistant(text),
+            _ => Msg::user(text),
+        }
+    });
+    let mut request = ChatRequest::new(messages).logprobs(0);
+    let extra = ["min_p", "repetition_penalty"].map(|name| (name.to_owned(), body[name].clone()));
+    request.sampling = Sampling {
+        temperature: body["temperature"].as_f64(),
+        top_p: body["top_p"].as_f64(),
+        max_tokens: body["max_tokens"].as_u64().and_then(|most| u32::try_from(most).ok()),
+        seed: body["seed"].as_u64(),
+        extra: extra.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+        ..Sampling::default()
+    };
+    request
+}
+
+fn completion(body: &Value, response: &ChatResponse, flaw: Flaw) -> Value {
+    let trace = response.tokens.clone().unwrap();
+    let asked = |field: &str, lacking: Flaw| body[field] == json!(true) && flaw != lacking;
+    let with_ids = asked("return_token_ids", Flaw::NoTokenIds);
+    let logprobs = asked("logprobs", Flaw::NoLogprobs).then(|| logprobs(response));
+    let TokenTrace { prompt_ids, ids, .. } = distorted(trace, flaw);
+    let usage = json!({
+        "prompt_tokens": prompt_ids.len(),
+        "completion_tokens": ids.len(),
+        "total_tokens": prompt_ids.len() + ids.len(),
+        "prompt_tokens_details": null
+    });
+    let message = json!({
+        "role": "assistant", "content": response.message.text(), "refusal": null, "annotations": null,
+        "audio": null, "function_call": null, "tool_calls": [], "reasoning": null
+    });
+    let choice = json!({
+        "index": 0, "message": message, "logprobs": logprobs, "finish_reason": response.finish.as_str(),
+        "stop_reason": null, "token_ids": with_ids.then_some(ids)
+    });
+    json!({
+        "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": body["model"],
+        "choices": [choice], "service_tier": null, "system_fingerprint": null, "usage": usage,
+        "prompt_logprobs": null, "prompt_token_ids": with_ids.then_some(prompt_ids), "kv_transfer_params": null
+    })
+}
+
+fn logprobs(response: &ChatResponse) -> Value {
+    let each = response.logprobs.iter().flatten().map(|token| {
+        json!({ "token": token.token, "logprob": token.logprob, "bytes": token.token.as_bytes(), "top_logprobs": [] })
+    });
+    json!({ "content": each.collect::<Vec<_>>() })
+}
+
+fn distorted(mut trace: TokenTrace, flaw: Flaw) -> TokenTrace {
+    match flaw {
+        Flaw::OtherVocabulary => trace.ids.iter_mut().for_each(|id| *id += 150_000),
+        Flaw::OtherTemplate => trace.prompt_ids.insert(0, 0),
+        _ => {}
+    }
+    trace
+}
