@@ -62,7 +62,9 @@ async fn train(server: &Vllm, lora: Option<LoraConfig>, rate: f64) -> [Vec<f64>;
         sampler: Some(Sampler::new("served", served)),
         ..WeightsTuning::new(SlotPath::new("asks", "model"), "model", policy.clone())
     };
-    let Objective::Policy(settings) = &mut strategy.objective else { panic!("the default is a policy gradient") };
+    let Objective::Policy(settings) = &mut strategy.objective else {
+        panic!("the default is a policy gradient")
+    };
     settings.importance = Importance::TokenTruncate { max: 2.0 };
     let tuner = Tuner::new::<asks, digits>().train(rows(10)).dataset(rows(50)).model("model", policy);
     tuner.runs(runs.path()).run(strategy).await.unwrap();
@@ -145,9 +147,13 @@ fn a_training_that_is_killed_goes_on_with_the_newest_weights_at_the_server() {
             times: 3,
             seed: 3,
         };
-        let resumed = kills.compare(result, |_| (), |expected, (), killed| {
-            assert_eq!(result(&killed.run), *expected, "killed at {:.2}", killed.share);
-        });
+        let resumed = kills.compare(
+            result,
+            |_| (),
+            |expected, (), killed| {
+                assert_eq!(result(&killed.run), *expected, "killed at {:.2}", killed.share);
+            },
+        );
         assert!(resumed >= 1, "no kill hit a run");
         assert_eq!(server.adapters(), Vec::<String>::new(), "{settings:?}");
     }
@@ -223,7 +229,10 @@ fn prompts_that_the_server_reads_otherwise_are_worth_a_word() {
 fn settings_of_a_sampler_that_cannot_work_are_refused() {
     let server = Vllm::start(&directory(), Flaw::None);
     let cases = [
-        (&["strategy.weights.sampler.model=nobody"][..], "there is no such model: add a [models.nobody] table"),
+        (
+            &["strategy.weights.sampler.model=nobody"][..],
+            "there is no such model: add a [models.nobody] table",
+        ),
         (&["models.served.provider=anthropic"], "do not return exact tokens"),
         (&["strategy.weights.sampler.difference-limit=0.0"], "difference-limit must be above 0"),
         (&["models.served.base-url=http://127.0.0.1:9/v1"], "is the server running"),

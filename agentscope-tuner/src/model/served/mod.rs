@@ -148,7 +148,7 @@ impl Served {
         }
         let Some(trace) = &response.tokens else {
             return Err(self.unfit(
-                "its answer has no token ids, or not one for each log-probability: sample from vLLM 0.10.2 or newer, or another server with `return_token_ids`",
+                "its answer has no token ids, or not one for each log-probability: sample from a vLLM that knows `return_token_ids`, with nothing in between that drops it",
             ));
         };
         let vocabulary = self.0.policy.vocabulary();
@@ -180,7 +180,9 @@ impl Served {
     /// What a failure of the server means here.
     fn explained(&self, error: Error) -> Error {
         match (error.kind(), &*self.adapter()) {
-            (ErrorKind::Model(ModelFailure::Request), Some(name)) if error.chain().contains(name.as_str()) => {
+            (ErrorKind::Model(ModelFailure::Request), Some(name))
+                if error.chain().contains(name.as_str()) =>
+            {
                 let message = format!(
                     "{} does not know the adapter `{name}` any more: was it started again? Continue with `resume`, which loads the newest one",
                     self.id().endpoint
@@ -193,7 +195,10 @@ impl Served {
 
     fn unfit(&self, what: &str) -> Error {
         let ModelId { endpoint, .. } = self.id();
-        Error::new(ErrorKind::Config, format!("{} at {endpoint} cannot sample for training: {what}", self.id()))
+        Error::new(
+            ErrorKind::Config,
+            format!("{} at {endpoint} cannot sample for training: {what}", self.id()),
+        )
     }
 
     fn adapter(&self) -> std::sync::MutexGuard<'_, Option<String>> {
@@ -236,6 +241,9 @@ impl ChatModel for Served {
 
 impl fmt::Debug for Served {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Served").field("id", self.id()).field("adapter", &*self.adapter()).finish_non_exhaustive()
+        f.debug_struct("Served")
+            .field("id", self.id())
+            .field("adapter", &*self.adapter())
+            .finish_non_exhaustive()
     }
 }
