@@ -148,7 +148,7 @@ impl Served {
         }
         let Some(trace) = &response.tokens else {
             return Err(self.unfit(
-                "its answer has no token ids, or not one for each log-probability: sample from vLLM 0.10.2 or newer, or another server with `return_token_ids`",
+                "its answer has no token ids, or not one for each log-probability: sample from a vLLM that knows `return_token_ids`, with nothing in between that drops it",
             ));
         };
         let vocabulary = self.0.policy.vocabulary();

@@ -40,10 +40,12 @@ impl Server {
     }
 
     pub(super) async fn unload_adapter(&self, name: &str) -> Result<()> {
-        match self.post("unload_lora_adapter", &json!({ "lora_name": name })).await {
-            // It has no such adapter.
+        let url = self.transport.url("unload_lora_adapter")?;
+        let request = self.transport.request(&url, &json!({ "lora_name": name }))?;
+        match self.transport.whole(request).await {
+            // It has no such adapter; or it has put it out of its memory already, which it calls an error of its own.
             Err(error) if is_refusal(&error) => Ok(()),
-            result => result,
+            result => result.map(drop),
         }
     }
 
@@ -74,12 +76,12 @@ impl Server {
 }
 
 fn is_refusal(error: &Error) -> bool {
-    error.kind() == ErrorKind::Model(ModelFailure::Request)
+    matches!(error.kind(), ErrorKind::Model(ModelFailure::Request | ModelFailure::Server))
 }
 
 /// A server that is there, but does not take what it was given, lacks a setting.
 fn refused(what: &str, directory: &Path, needs: &str, error: Error) -> Error {
-    if !matches!(error.kind(), ErrorKind::Model(ModelFailure::Request | ModelFailure::Server)) {
+    if !is_refusal(&error) {
         return error;
     }
     let message = format!("the server does not load {what} in {}: {needs}", directory.display());

@@ -105,8 +105,7 @@ impl<'a> Course<'a> {
         let confirmed = match best {
             0 => None,
             best => {
-                let weights = self.checkpoints.weights(best)?;
-                self.supply.give(&weights, Source::Checkpoint(&self.checkpoints.at(best))).await?;
+                self.supply.give_checkpoint(&self.checkpoints, best).await?;
                 match self.confirm(best).await? {
                     Ok(confirmed) => Some(confirmed),
                     Err(stopped) => return Ok(verdict::stopped(self.settings, stopped.chain(), best, rows)),

@@ -21,8 +21,9 @@ use crate::{
     rollout::remote::carrier::Carrier,
 };
 
-const SCRIPT: &str = include_str!("driver.py");
-const SCRIPT_NAME: &str = "ray-driver.py";
+/// The script, and the module that it imports from beside it.
+const SCRIPT: (&str, &str) = ("ray-driver.py", include_str!("driver.py"));
+const MODULE: (&str, &str) = ("ray_home.py", include_str!("home.py"));
 const LOG_NAME: &str = "ray-driver.log";
 /// So many lines of what it said are shown when it dies without a word.
 const LAST_WORDS: usize = 5;
@@ -55,8 +56,10 @@ impl Driver {
     /// # Errors
     /// [`ErrorKind::Config`] when there is no such Python.
     pub(super) fn start(python: &str, directory: &Path) -> Result<(Self, Said)> {
-        let (script, log) = (directory.join(SCRIPT_NAME), directory.join(LOG_NAME));
-        fs::write(&script, SCRIPT)?;
+        let (script, log) = (directory.join(SCRIPT.0), directory.join(LOG_NAME));
+        for (name, text) in [SCRIPT, MODULE] {
+            fs::write(directory.join(name), text)?;
+        }
         let complaints = fs::OpenOptions::new().create(true).append(true).open(&log)?;
         let mut command = Command::new(python);
         command.arg("-u").arg(&script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(complaints);

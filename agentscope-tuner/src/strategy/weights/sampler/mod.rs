@@ -1,5 +1,7 @@
 //! Who samples: the engine of the trained model in this process, or a server that gets each version of its weights.
 
+mod files;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -14,7 +16,16 @@ use policy::{
 };
 
 use super::{
+<<<<<<< HEAD:agentscope-tuner/src/strategy/weights/sampler.rs
     WeightsTuning, alarm::Alarm, checkpoint::ADAPTER, failed, groups, learner::Learner, lesson::Learnt,
+=======
+    WeightsTuning,
+    alarm::Alarm,
+    checkpoint::{ADAPTER, Checkpoints},
+    failed, groups,
+    learner::Learner,
+    lesson::Learnt,
+>>>>>>> hv:agentscope-tuner/src/strategy/weights/sampler/mod.rs
     policy,
 };
 use crate::{
@@ -24,8 +35,6 @@ use crate::{
 
 /// Where weights are written for the server, in the run's directory.
 const DIRECTORY: &str = "sampler";
-/// Directories whose name begins so are not whole yet.
-const UNFINISHED: &str = ".unfinished-";
 /// What names of adapters begin with at the server.
 const PREFIX: &str = "tuner";
 /// Share of a step's tokens that server and trainer may see a tenth apart. Rounding to bf16 moves few that far.
@@ -74,6 +83,8 @@ pub(super) struct Supply<'a> {
     given: u64,
     /// The adapter that answers.
     adapter: Option<String>,
+    /// The one that answered before it.
+    retired: Option<String>,
     /// Whether the server answers by the model that training began with.
     is_base: bool,
 }
@@ -84,12 +95,14 @@ impl<'a> Supply<'a> {
         let own = settings.sampler.as_ref().and_then(|sampler| sampler.directory.as_deref());
         let name = run.file_name().unwrap_or_default();
         let directory = own.map_or_else(|| run.join(DIRECTORY), |own| own.join(name));
-        let directory = std::path::absolute(&directory).map_err(|error| io("find", &directory, error))?;
+        let directory =
+            std::path::absolute(&directory).map_err(|error| files::io("find", &directory, error))?;
         let nonce = getrandom::u32().map_err(|error| {
             Error::new(ErrorKind::Io, "the system gives no random numbers").with_source(error)
         })?;
         let nonce = format!("{nonce:08x}");
-        let supply = Self { settings, directory, nonce, given: 0, adapter: None, is_base: false };
+        let supply =
+            Self { settings, directory, nonce, given: 0, adapter: None, retired: None, is_base: false };
         if let Some(sampler) = &settings.sampler {
             supply.sweep(&sampler.served).await?;
         }
@@ -107,17 +120,21 @@ impl<'a> Supply<'a> {
             return Ok(());
         }
         (self.given, self.is_base) = (self.given + 1, is_base);
-        let before = self.adapter.take();
+        // Nobody is being answered: a server needs room for one adapter.
+        if let Some(before) = self.adapter.take() {
+            sampler.served.forget_adapter(&before).await?;
+            self.retire(before)?;
+        }
         match self.settings.lora {
             Some(_) => self.adapter = self.give_adapter(&sampler.served, source).await?,
             None => self.give_weights(&sampler.served, weights, source).await?,
         }
-        self.confirm(sampler, weights).await?;
-        if let Some(before) = before {
-            sampler.served.forget_adapter(&before).await?;
-            remove(&self.directory.join(before))?;
-        }
-        Ok(())
+        self.confirm(sampler, weights).await
+    }
+
+    /// Has the weights of that checkpoint sample from now on.
+    pub(super) async fn give_checkpoint(&mut self, checkpoints: &Checkpoints, version: u64) -> Result<()> {
+        self.give(&checkpoints.weights(version)?, Source::Checkpoint(&checkpoints.at(version))).await
     }
 
     /// Leaves the server without anything of this run but, where the whole model was trained, its last weights.
@@ -127,7 +144,15 @@ impl<'a> Supply<'a> {
         };
         sampler.served.use_no_adapter();
         sampler.served.forget_adapter(&adapter).await?;
-        remove(&self.directory.join(adapter))
+        files::remove(&self.directory)
+    }
+
+    /// Removes the adapter before the one that answered last: the server may still read that one for calls that were given up.
+    fn retire(&mut self, adapter: String) -> Result<()> {
+        match self.retired.replace(adapter) {
+            Some(old) => files::remove(&self.directory.join(old)),
+            None => Ok(()),
+        }
     }
 
     /// What a step says of the server, where that is worth a word.
@@ -161,7 +186,7 @@ impl<'a> Supply<'a> {
             Source::Learner(learner) => self.write_adapter(learner, &place).await?,
             Source::Checkpoint(checkpoint) => {
                 // Remembered by its name, as all others are.
-                fs::create_dir_all(&place).map_err(|error| io("make", &place, error))?;
+                fs::create_dir_all(&place).map_err(|error| files::io("make", &place, error))?;
                 let adapter = std::path::absolute(checkpoint.join(ADAPTER))?;
                 served.use_adapter(&name, &adapter).await?;
                 return Ok(Some(name));
@@ -175,11 +200,11 @@ impl<'a> Supply<'a> {
         let Some(config) = self.settings.lora.clone() else { return Ok(()) };
         let base = self.settings.policy.directory();
         let base = fs::canonicalize(base).unwrap_or_else(|_| base.to_owned()).to_string_lossy().into_owned();
-        let unfinished = self.unfinished()?;
+        let unfinished = files::unfinished(&self.directory)?;
         let target = unfinished.path().to_owned();
         let write = move |trainer: &mut dyn Training| trainer.save_adapters(&config, &target, &base);
         learner.ask("write the adapters for the server", write).await?;
-        publish(unfinished, place)
+        files::publish(unfinished, place)
     }
 
     async fn give_weights(&self, served: &Served, weights: &Params<Cpu>, source: Source<'_>) -> Result<()> {
@@ -188,7 +213,11 @@ impl<'a> Supply<'a> {
             Source::Checkpoint(checkpoint) => checkpoint.to_owned(),
             Source::Learner(_) => {
                 let place = self.directory.join(format!("weights-{}-{:06}", self.nonce, self.given));
+<<<<<<< HEAD:agentscope-tuner/src/strategy/weights/sampler.rs
                 let unfinished = self.unfinished()?;
+=======
+                let unfinished = files::unfinished(&self.directory)?;
+>>>>>>> hv:agentscope-tuner/src/strategy/weights/sampler/mod.rs
                 let (base, target) =
                     (self.settings.policy.directory().to_owned(), unfinished.path().to_owned());
                 let weights = weights.clone();
@@ -198,10 +227,10 @@ impl<'a> Supply<'a> {
                 };
                 let written = tokio::task::spawn_blocking(write).await?;
                 written.map_err(|error| failed("write the weights for the server", error))?;
-                publish(unfinished, &place)?;
+                files::publish(unfinished, &place)?;
                 served.use_weights(&place).await?;
                 // The server has them in its own memory.
-                return remove(&place);
+                return files::remove(&place);
             }
         };
         served.use_weights(&std::path::absolute(directory)?).await
@@ -223,20 +252,13 @@ impl<'a> Supply<'a> {
         Err(Error::new(ErrorKind::Config, message))
     }
 
-    fn unfinished(&self) -> Result<tempfile::TempDir> {
-        let directory = &self.directory;
-        fs::create_dir_all(directory).map_err(|error| io("make", directory, error))?;
-        let made = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(directory);
-        made.map_err(|error| io("write below", directory, error))
-    }
-
     async fn sweep(&self, served: &Served) -> Result<()> {
         for entry in fs::read_dir(&self.directory).into_iter().flatten().flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.starts_with(PREFIX) {
                 served.forget_adapter(&name).await?;
             }
-            remove(&entry.path())?;
+            files::remove(&entry.path())?;
         }
         Ok(())
     }
@@ -256,32 +278,4 @@ async fn difference(settings: &WeightsTuning, weights: &Params<Cpu>, trace: Toke
     let ours = ours.map_err(|error| failed("compare the server with the trainer", error))?;
     let sum: f64 = ours.iter().zip(&logprobs).map(|(ours, theirs)| f64::from((ours - theirs).abs())).sum();
     Ok(if logprobs.is_empty() { f64::INFINITY } else { sum / logprobs.len() as f64 })
-}
-
-/// Gives a directory that is whole its name. It is the server's to read, which may run as another user.
-fn publish(unfinished: tempfile::TempDir, place: &Path) -> Result<()> {
-    readable(unfinished.path()).map_err(|error| io("open for the server", place, error))?;
-    fs::rename(unfinished.keep(), place).map_err(|error| io("write", place, error))
-}
-
-#[cfg(unix)]
-fn readable(directory: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(directory, fs::Permissions::from_mode(0o755))
-}
-
-#[cfg(not(unix))]
-fn readable(_: &Path) -> std::io::Result<()> {
-    Ok(())
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io("remove", path, error)),
-        _ => Ok(()),
-    }
-}
-
-fn io(doing: &str, path: &Path, error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Io, format!("cannot {doing} {}", path.display())).with_source(error)
 }
