@@ -1,5 +1,7 @@
 //! `[strategy.prompt]`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +44,11 @@ pub struct PromptTable {
     /// Share of runs without headroom that return the seed, at least 0.5 and below 1; 0.95 when unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
+    /// What counts besides the reward, by name, with its weight, negative where less is better: `calls`, `tokens`, `usd` of a
+    /// rollout, `length` (characters of the tuned texts and examples), else a metric of the workflow or the judge. A weight of 0
+    /// switches one off.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub objectives: BTreeMap<String, f64>,
 }
 
 impl PromptTable {
@@ -63,6 +70,7 @@ impl PromptTable {
             max_length: table.max_length.unwrap_or(default.max_length),
             holdout: table.holdout.unwrap_or(default.holdout),
             confidence: table.confidence.unwrap_or(default.confidence),
+            objectives: table.objectives,
         }
     }
 }
