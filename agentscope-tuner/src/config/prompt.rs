@@ -74,3 +74,28 @@ impl PromptTable {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    #[test]
+    fn objectives_are_names_with_finite_weights() {
+        let read = |text: &str| {
+            Config::parse(
+                &format!("[strategy.prompt.objectives]\n{text}"),
+                "tuner.toml",
+                "".into(),
+                None,
+                &[],
+            )
+        };
+        let config = read("tokens = -0.0001\nbrevity = 1").unwrap();
+        let objectives = config.file.strategy.prompt.unwrap().tuning().objectives;
+        assert_eq!(objectives, [("brevity".to_owned(), 1.0), ("tokens".to_owned(), -0.0001)].into());
+        let error = read("brevity = inf\nreward = 1\nseconds = -1").unwrap_err().to_string();
+        for fault in ["objectives.brevity is inf", "objectives.reward:", "objectives.seconds:"] {
+            assert!(error.contains(&format!("tuner.toml: strategy.prompt.{fault}")), "{fault}: {error}");
+        }
+    }
+}
