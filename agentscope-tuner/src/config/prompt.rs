@@ -1,5 +1,7 @@
 //! `[strategy.prompt]`.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +44,11 @@ pub struct PromptTable {
     /// Share of runs without headroom that return the seed, at least 0.5 and below 1; 0.95 when unset.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f64>,
+    /// What counts besides the reward, by name, with its weight, negative where less is better: `calls`, `tokens`, `usd` of a
+    /// rollout, `length` (characters of the tuned texts and examples), else a metric of the workflow or the judge. A weight of 0
+    /// switches one off.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub objectives: BTreeMap<String, f64>,
 }
 
 impl PromptTable {
@@ -63,6 +70,32 @@ impl PromptTable {
             max_length: table.max_length.unwrap_or(default.max_length),
             holdout: table.holdout.unwrap_or(default.holdout),
             confidence: table.confidence.unwrap_or(default.confidence),
+            objectives: table.objectives,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+
+    #[test]
+    fn objectives_are_names_with_finite_weights() {
+        let read = |text: &str| {
+            Config::parse(
+                &format!("[strategy.prompt.objectives]\n{text}"),
+                "tuner.toml",
+                "".into(),
+                None,
+                &[],
+            )
+        };
+        let config = read("tokens = -0.0001\nbrevity = 1").unwrap();
+        let objectives = config.file.strategy.prompt.unwrap().tuning().objectives;
+        assert_eq!(objectives, [("brevity".to_owned(), 1.0), ("tokens".to_owned(), -0.0001)].into());
+        let error = read("brevity = inf\nreward = 1\nseconds = -1").unwrap_err().to_string();
+        for fault in ["objectives.brevity is inf", "objectives.reward:", "objectives.seconds:"] {
+            assert!(error.contains(&format!("tuner.toml: strategy.prompt.{fault}")), "{fault}: {error}");
         }
     }
 }

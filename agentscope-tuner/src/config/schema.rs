@@ -66,6 +66,8 @@ mod tests {
         assert!(fits(include_str!("../../../examples/math-agent/tuner.toml")));
         assert!(fits(include_str!("../../../examples/addition/tuner.toml")));
         assert!(fits("[strategy.select]\nobjective = { reward = 1.0, usd = -0.5 }"));
+        assert!(fits("[strategy.prompt.objectives]\ntokens = -0.0001\nbrevity = 1"));
+        assert!(!fits("[strategy.prompt.objectives]\ntokens = 'few'"));
         assert!(!fits("[dataset.train]\npath = 'data'\nspilt = 'train'"));
         assert!(!fits("[budget]\ncalls = 'many'"));
         assert!(!fits("[profiles.live.budget]\ncalls = 'many'"));

@@ -3,7 +3,8 @@
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use crate::{
-    strategy::{Comparison, Counts, Outcome, Reason, Summary, Verdict, percent},
+    strategy::{Comparison, Counts, Outcome, Reason, Summary, Verdict, Weighing, percent},
+    text::brief,
     workflow::Spent,
 };
 
@@ -22,6 +23,7 @@ pub fn table(outcome: &Outcome) -> String {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let mut lines = vec![table.to_string()];
+    lines.extend(outcome.weighing.as_ref().map(weighed));
     lines.extend(outcome.candidates.iter().filter_map(departed));
     lines.extend(outcome.comparisons.iter().map(compared));
     if !outcome.front.is_empty() {
@@ -30,6 +32,31 @@ pub fn table(outcome: &Outcome) -> String {
     }
     lines.push(outcome.headline.clone());
     lines.join("\n")
+}
+
+/// What counts, by candidate.
+fn weighed(weighing: &Weighing) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
+    let fixed = [format!("counts, on {} rows", weighing.rows), "weight".to_owned()];
+    table.set_header(fixed.into_iter().chain(weighing.candidates.iter().cloned()));
+    for line in weighing_lines(weighing) {
+        table.add_row(line);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+/// The lines below the header: what counts, its weight, its mean by candidate; what all that is worth last.
+pub(super) fn weighing_lines(weighing: &Weighing) -> Vec<Vec<String>> {
+    let line = |name: &str, weight: String, means: &[Option<f64>]| {
+        let means = means.iter().map(|mean| mean.map_or("none".to_owned(), brief));
+        [name.to_owned(), weight].into_iter().chain(means).collect::<Vec<_>>()
+    };
+    let parts = weighing.parts.iter().map(|part| line(&part.name, brief(part.weight), &part.means));
+    parts.chain([line("worth", String::new(), &weighing.worth)]).collect()
 }
 
 pub(super) fn departed(summary: &Summary) -> Option<String> {

@@ -57,6 +57,7 @@ impl Strategy for Evaluation {
                 winner: None,
                 front: Vec::new(),
                 confirmed: None,
+                weighing: None,
                 confidence: CONFIDENCE,
                 headline,
                 rows: tasks.len(),

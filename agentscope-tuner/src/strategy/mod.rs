@@ -2,6 +2,7 @@
 
 mod evaluation;
 mod inputs;
+mod measure;
 mod outcome;
 pub mod prompt;
 mod scores;
@@ -12,7 +13,7 @@ pub mod weights;
 
 pub use evaluation::Evaluation;
 pub use inputs::{Inputs, Monitor, Silent};
-pub use outcome::{Comparison, Counts, Departed, Latency, Outcome, Reason, Summary, Verdict};
+pub use outcome::{Comparison, Counts, Departed, Latency, Outcome, Part, Reason, Summary, Verdict, Weighing};
 pub use prompt::PromptTuning;
 pub use selection::ModelSelection;
 #[cfg(feature = "embedded")]

@@ -25,6 +25,9 @@ pub struct Outcome {
     /// scored by what the rows outside its fold choose, which need not be the winner everywhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed: Option<Estimate>,
+    /// What counts besides the reward, where anything does: seed and contender side by side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighing: Option<Weighing>,
     /// Share of intervals that cover the truth, and of runs without a wrong verdict.
     pub confidence: f64,
     /// The result in one sentence.
@@ -64,6 +67,31 @@ pub struct Summary {
     pub usd: Option<Usd>,
     /// Seconds of work of a rollout.
     pub latency: Option<Latency>,
+}
+
+/// Candidates side by side in all that counts, over the same rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Weighing {
+    /// Names of the candidates.
+    pub candidates: Vec<String>,
+    /// Number of rows.
+    pub rows: usize,
+    /// The reward, with weight 1, then what counts besides, by name.
+    pub parts: Vec<Part>,
+    /// What each candidate is worth: the mean over rows of the sum of weights times values, where a failed rollout, or one
+    /// that lacks a value, counts as the worst. `None` when no row counts.
+    pub worth: Vec<Option<f64>>,
+}
+
+/// Something that counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// `reward`, `calls`, `tokens`, `usd`, `length` (in characters), or a metric.
+    pub name: String,
+    /// How much of worth one of it is; below 0 where less is better.
+    pub weight: f64,
+    /// Its mean by candidate, over the rollouts that have it; `None` where none has.
+    pub means: Vec<Option<f64>>,
 }
 
 /// How rollouts ended.

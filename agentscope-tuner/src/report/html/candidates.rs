@@ -7,10 +7,10 @@ use crate::{
     candidate::SlotValue,
     report::{
         spending,
-        table::{compared, departed, failed, left_out, seconds},
+        table::{compared, departed, failed, left_out, seconds, weighing_lines},
     },
     rollout::Status,
-    strategy::{Outcome, Summary, percent, statistics::Estimate},
+    strategy::{Outcome, Summary, Weighing, percent, statistics::Estimate},
 };
 
 /// A figure of the headline.
@@ -41,6 +41,20 @@ pub(super) struct Row {
     p95: String,
     metrics: Vec<(String, String)>,
     slots: Vec<(String, String)>,
+}
+
+/// Candidates side by side in all that counts.
+#[derive(Debug, Serialize)]
+pub(super) struct Weighed<'a> {
+    candidates: &'a [String],
+    rows: usize,
+    /// What counts, its weight, its mean by candidate.
+    lines: Vec<Vec<String>>,
+}
+
+pub(super) fn weighed(weighing: &Weighing) -> Weighed<'_> {
+    let Weighing { candidates, rows, .. } = weighing;
+    Weighed { candidates, rows: *rows, lines: weighing_lines(weighing) }
 }
 
 /// What is said first.

@@ -251,6 +251,41 @@ async fn curves_and_prompts_are_shown_where_there_are_any() {
     assert!(error.to_string().contains("line 2 of the run's metrics.jsonl"), "{error}");
 }
 
+#[tokio::test]
+async fn what_counts_besides_the_reward_stands_side_by_side() {
+    let directory = tempfile::tempdir().unwrap();
+    run(directory.path(), Evaluation::default(), &rows(3)).await;
+    assert!(all(&read(directory.path(), Mode::File).1, ".weighing").is_empty());
+    let path = directory.path().join("outcome.json");
+    let mut outcome: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    outcome["weighing"] = json!({
+        "candidates": ["seed", "<b>p2</b>"], "rows": 3, "worth": [0.5, 0.75],
+        "parts": [{"name": "tokens", "weight": -0.001, "means": [500.0, null]}]
+    });
+    fs::write(&path, outcome.to_string()).unwrap();
+    let (_, html) = read(directory.path(), Mode::File);
+    let cells: Vec<String> = all(&html, ".weighing th, .weighing td")
+        .into_iter()
+        .map(|one| words(one).trim().to_owned())
+        .collect();
+    let wanted = [
+        "Counts, on 3 rows",
+        "Weight",
+        "seed",
+        "<b>p2</b>",
+        "tokens",
+        "-0.001",
+        "500",
+        "none",
+        "worth",
+        "",
+        "0.5",
+        "0.75",
+    ];
+    assert_eq!(cells, wanted);
+    assert!(all(&html, ".weighing th").iter().all(|one| matches!(one.attr("scope"), Some("col" | "row"))));
+}
+
 #[test]
 fn a_directory_without_a_run_is_an_error() {
     let directory = tempfile::tempdir().unwrap();

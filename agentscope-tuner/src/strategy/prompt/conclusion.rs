@@ -7,6 +7,7 @@ use super::{
     keep::{self, Trial},
     plan::SEED,
     search::Search,
+    weighing::weighing,
 };
 use crate::{
     candidate::Candidate,
@@ -17,6 +18,7 @@ use crate::{
         scores::Scores,
         statistics::{Estimate, Unit, detectable_effect, deviation, difference, estimate, superiority_p},
     },
+    text::brief,
 };
 
 /// What the finale showed.
@@ -49,6 +51,10 @@ pub(super) fn conclude(
         false => "no verdict: the run is not complete".to_owned(),
         true => headline(search, best, shown.as_ref(), confirmed, why),
     };
+    let weighing = match champion {
+        0 => weighing(&lab.board, &[SEED], &search.rows),
+        _ => weighing(&lab.board, &[SEED, &best.name], held),
+    };
     let pooled: Vec<Arc<Candidate>> = ranked(search, returned);
     let chosen: Vec<Arc<Record>> =
         lab.records.iter().filter(|record| is_of(&search.rows, record)).cloned().collect();
@@ -63,6 +69,7 @@ pub(super) fn conclude(
         winner: complete.then(|| returned.name.clone()),
         front: Vec::new(),
         confirmed: confirmed.filter(|_| complete),
+        weighing,
         confidence: settings.confidence,
         headline,
         rows: search.rows.len() + held.len(),
@@ -70,7 +77,7 @@ pub(super) fn conclude(
     })
 }
 
-/// The returned one, then the others by their mean.
+/// The returned one, then the others by what they are worth.
 fn ranked(search: &Search<'_>, returned: &Arc<Candidate>) -> Vec<Arc<Candidate>> {
     let mut all: Vec<Arc<Candidate>> = search.pool.iter().map(|node| Arc::clone(&node.candidate)).collect();
     all.sort_by(|one, other| search.mean(other).total_cmp(&search.mean(one)));
@@ -81,7 +88,7 @@ fn ranked(search: &Search<'_>, returned: &Arc<Candidate>) -> Vec<Arc<Candidate>>
 /// The winner against the seed, on the rows that chose neither.
 fn compared(search: &Search<'_>, held: &[Arc<Task>], best: &Candidate) -> Shown {
     let board = &search.lab.board;
-    let pair = |task: &Arc<Task>| Some(board.reward(&best.name, &task.id)? - board.reward(SEED, &task.id)?);
+    let pair = |task: &Arc<Task>| Some(board.worth(&best.name, &task.id)? - board.worth(SEED, &task.id)?);
     let differences: Vec<f64> = held.iter().filter_map(pair).collect();
     let units: Vec<Unit> = differences.iter().copied().map(Unit::from).collect();
     let (confidence, seed) = (search.settings.confidence, search.lab.inputs.engine.seed());
@@ -122,36 +129,58 @@ fn headline(
     confirmed: Option<Estimate>,
     why: &str,
 ) -> String {
+    let plain = search.lab.board.objectives().is_empty();
     let tried = search.trials.iter().filter(|trial: &&Trial| trial.rows > 0).count();
-    let mut text = match shown.and_then(|shown| Some((shown, shown.difference?))) {
-        _ if search.is_constant() => {
-            let reward = search.lab.board.range().map_or("none".to_owned(), |(low, _)| low.to_string());
-            let error = search.lab.board.first_error().map(|error| format!(" (first failure: {error})"));
-            format!(
-                "every reward is {reward}, so the seed is kept: choose harder rows, or a judge that tells answers apart{}",
-                error.unwrap_or_default()
-            )
-        }
+    let mut text = match shown.and_then(|shown| Some((shown.better, shown.difference?))) {
+        _ if search.is_constant() => constant(&search.lab.board),
         None if shown.is_some() => format!(
             "the seed is kept: {} leads on the validation rows, but nothing was left to compare it on rows that chose neither",
             best.name
         ),
         None => format!("the seed is kept: none of {tried} candidates was better on the validation rows"),
-        Some((shown, by)) if shown.better => format!(
-            "{} is better than the seed by {:.3} ({:.3} to {:.3}) on {} rows that chose neither",
-            best.name, by.mean, by.low, by.high, by.n
-        ),
-        Some((_, by)) => format!(
-            "the seed is kept: {} can't be told apart from it on {} rows that chose neither ({:+.3}, {:+.3} to {:+.3})",
-            best.name, by.n, by.mean, by.low, by.high
-        ),
+        Some((better, by)) => compared_in_words(&best.name, better, by, plain),
     };
     if let Some(Estimate { mean, low, high, .. }) =
         confirmed.filter(|_| shown.is_some_and(|shown| shown.better))
     {
-        text += &format!(", where it has {mean:.3} ({low:.3} to {high:.3})");
+        let has = if plain { "it has" } else { "its reward is" };
+        text += &format!(", where {has} {mean:.3} ({low:.3} to {high:.3})");
     }
     text + &format!("; {tried} candidates were tried, and {why}")
+}
+
+/// That nothing was told apart.
+fn constant(board: &Board) -> String {
+    let reward = board.range().map_or("none".to_owned(), |(low, _)| low.to_string());
+    let also = if board.objectives().is_empty() { "" } else { " and nothing else that counts differs" };
+    let error = board.first_error().map(|error| format!(" (first failure: {error})"));
+    format!(
+        "every reward is {reward}{also}, so the seed is kept: choose harder rows, or a judge that tells answers apart{}",
+        error.unwrap_or_default()
+    )
+}
+
+/// What the finale showed of the contender; `plain` where the reward is all that counts.
+fn compared_in_words(name: &str, better: bool, by: Estimate, plain: bool) -> String {
+    let figure = |value: f64| if plain { format!("{value:.3}") } else { brief(value) };
+    let signed =
+        |value: f64| if value.is_sign_negative() { figure(value) } else { format!("+{}", figure(value)) };
+    let Estimate { mean, low, high, n } = by;
+    match better {
+        true => format!(
+            "{name} is {} than the seed by {} ({} to {}) on {n} rows that chose neither",
+            if plain { "better" } else { "worth more" },
+            figure(mean),
+            figure(low),
+            figure(high)
+        ),
+        false => format!(
+            "the seed is kept: {name} can't be told apart from it on {n} rows that chose neither ({}, {} to {})",
+            signed(mean),
+            signed(low),
+            signed(high)
+        ),
+    }
 }
 
 /// Rewards of a candidate on the rows of the finale.

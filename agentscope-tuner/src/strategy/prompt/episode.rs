@@ -9,6 +9,7 @@ use crate::{
     error::Result,
     message::{Block, Msg, Role},
     rollout::{Record, Store, StoredCall, Task},
+    text::brief,
     workflow::Demo,
 };
 
@@ -21,6 +22,8 @@ pub(super) struct Episode {
     pub(super) task: Arc<Task>,
     pub(super) record: Arc<Record>,
     pub(super) reward: f64,
+    /// What else counts, by name.
+    pub(super) values: Vec<(String, f64)>,
     /// Who ran it.
     pub(super) candidate: Arc<Candidate>,
     /// Its model calls: slot and call.
@@ -46,7 +49,7 @@ impl Episode {
             }
         }
         let (task, record, candidate) = (Arc::clone(task), Arc::clone(record), Arc::clone(candidate));
-        Ok(Self { task, record, reward, candidate, calls })
+        Ok(Self { task, record, reward, values: Vec::new(), candidate, calls })
     }
 
     /// What was asked first, as the model saw it.
@@ -78,8 +81,11 @@ impl Episode {
 
     /// All that there is to learn from it.
     pub(super) fn describe(&self) -> String {
-        let mut text =
-            format!("Reward: {}\nRow: {}\n", shown(self.reward), short(&self.task.value.to_string()));
+        let mut text = format!("Reward: {}\n", shown(self.reward));
+        for (name, value) in &self.values {
+            _ = writeln!(text, "{name}: {}", brief(*value));
+        }
+        _ = writeln!(text, "Row: {}", short(&self.task.value.to_string()));
         for (slot, call) in &self.calls {
             _ = writeln!(text, "Conversation with `{slot}`:");
             // What a later call repeats of an earlier one is told again: calls of one slot need not be one conversation.

@@ -12,6 +12,7 @@ use super::{
     purse::{Batch, Purse},
     recorded,
     search::{Search, job},
+    worth::Objectives,
 };
 use crate::{
     error::Result,
@@ -47,7 +48,7 @@ pub(super) async fn tune(settings: &PromptTuning, inputs: Inputs<'_>) -> Result<
     let plan = Plan::new(settings, &inputs)?;
     let mut lab = Lab {
         inputs,
-        board: Board::default(),
+        board: Board::new(Objectives::new(&settings.objectives)),
         purse: Purse::new(
             inputs.engine.allowance(),
             Batch { rollouts: settings.most_rollouts(), questions: settings.most_questions() },
@@ -82,6 +83,7 @@ async fn played(search: &mut Search<'_>, finale: &mut Finale) -> Result<&'static
     // What it is worth is asked in every race, and its answers tell what the columns of the data are.
     let rows = search.rows.iter().map(|task| job(&seed, task, 0)).collect();
     search.lab.run(rows).await?;
+    search.lab.board.objectives().check(&search.lab.board.scored(SEED))?;
     search.attempts = attempts(search).await?;
     search.planned = (finale.rollouts(), playoff::reserve(search).rollouts);
     search.lab.reserve = Batch { rollouts: search.planned.0 + search.planned.1, questions: 0 };
@@ -116,7 +118,7 @@ async fn played(search: &mut Search<'_>, finale: &mut Finale) -> Result<&'static
 }
 
 /// How often each row is to be run in a race. Where the budget is large, the seed is run again on a few rows to see whether their
-/// rewards change.
+/// rewards change. What else counts is not asked: the tokens of no two runs are quite the same.
 async fn attempts(search: &mut Search<'_>) -> Result<u32, Halt> {
     let rows = search.rows.len() as u64;
     let most = (search.lab.purse.size() / SEARCH_SHARE / rows.max(1) / 2).clamp(1, MOST_LOOKS);
@@ -127,7 +129,7 @@ async fn attempts(search: &mut Search<'_>) -> Result<u32, Halt> {
     search.lab.run(again.iter().map(|task| job(&search.plan.seed, task, 1)).collect()).await?;
     let board = &search.lab.board;
     let moved = |task: &&Arc<Task>| match board.of(SEED, &task.id) {
-        [first, second] => board.worth(first) != board.worth(second),
+        [first, second] => board.reward_of(first) != board.reward_of(second),
         _ => false,
     };
     let changed = again.iter().filter(moved).count();

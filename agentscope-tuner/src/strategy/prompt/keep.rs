@@ -32,6 +32,11 @@ pub(super) struct Trial {
     pub(super) reward: Option<f64>,
     /// The mean reward of its first parent on them.
     pub(super) parent_reward: Option<f64>,
+    /// The same of what they are worth, where something counts besides the reward.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) worth: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) parent_worth: Option<f64>,
     /// Whether it was taken.
     pub(super) taken: bool,
     /// Why, or why not.

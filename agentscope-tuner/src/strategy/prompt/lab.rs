@@ -64,6 +64,7 @@ impl Lab<'_> {
         if !self.affords(Batch { rollouts: jobs.len() as u64, questions: 0 }) {
             return Err(Halt::Spent);
         }
+        jobs.iter().for_each(|job| self.board.meet(&job.candidate));
         self.inputs.engine.expect(jobs.len());
         let run = self.inputs.engine.run(jobs, |_| {}).await?;
         if let Some(error) = run.stopped {
@@ -132,7 +133,7 @@ impl Lab<'_> {
     /// What `candidate` answered on a row, and its reward.
     pub(super) fn answered(&self, candidate: &str, task: &Task) -> Option<(String, f64)> {
         let counted = self.board.of(candidate, &task.id).iter().find(|record| record.status.counts())?;
-        Some((spoken(&counted.response), self.board.worth(counted)))
+        Some((spoken(&counted.response), self.board.reward_of(counted)))
     }
 
     /// The first attempts of `candidate` on `rows` that count, as a proposer model reads them.
@@ -141,7 +142,11 @@ impl Lab<'_> {
         let known = rows.iter().filter_map(|task| {
             let record =
                 self.board.of(&candidate.name, &task.id).iter().find(|record| record.status.counts())?;
-            Some(Episode::read(&stores, candidate, task, record, self.board.worth(record)))
+            let (reward, values) = (self.board.reward_of(record), self.board.values(record));
+            Some(
+                Episode::read(&stores, candidate, task, record, reward)
+                    .map(|read| Episode { values, ..read }),
+            )
         });
         known.collect()
     }

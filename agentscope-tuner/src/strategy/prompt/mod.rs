@@ -25,8 +25,10 @@ mod recorded;
 mod search;
 #[cfg(test)]
 mod tests;
+mod weighing;
+mod worth;
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use futures_util::future::BoxFuture;
 use schemars::JsonSchema;
@@ -68,6 +70,10 @@ pub struct PromptTuning {
     pub holdout: f64,
     /// Share of runs without headroom that return the seed, at least 0.5 and below 1.
     pub confidence: f64,
+    /// What counts besides the reward, by name, with finite weights: a rollout is worth its reward plus each weight times its value,
+    /// so that less is better where the weight is negative. `calls`, `tokens` and `usd` are what the workflow used, `length` is the
+    /// number of characters of the tuned texts and examples, any other name a metric of the workflow or the judge.
+    pub objectives: BTreeMap<String, f64>,
 }
 
 /// So many rollouts are allowed for each question: a race of one child has more.
@@ -89,6 +95,7 @@ impl Default for PromptTuning {
             max_length: 12_000,
             holdout: 0.4,
             confidence: CONFIDENCE,
+            objectives: BTreeMap::new(),
         }
     }
 }
@@ -157,6 +164,7 @@ impl PromptTuning {
         if !(0.5..1.0).contains(&self.confidence) {
             faults.push(format!("confidence is {}, but must be at least 0.5 and below 1", self.confidence));
         }
+        faults.extend(worth::faults(&self.objectives));
         faults
     }
 }

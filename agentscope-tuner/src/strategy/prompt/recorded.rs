@@ -43,6 +43,7 @@ pub(super) fn note(lab: &mut Lab<'_>, plan: &Plan, directory: &Path) -> Result<(
     records.sort_by(|one, other| one.task_id.cmp(&other.task_id));
     records.dedup_by(|one, other| one.task_id == other.task_id);
     let found = records.len();
+    lab.board.meet(&plan.seed);
     for record in records {
         lab.purse.expect_rollout(record.spent);
         lab.board.note(&Arc::new(Record { candidate: plan.seed.name.clone(), ..record }));

@@ -18,6 +18,7 @@ use crate::{
     workflow::Workflow,
 };
 
+mod objectives;
 mod world;
 
 use world::*;

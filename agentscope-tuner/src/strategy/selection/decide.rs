@@ -176,6 +176,7 @@ impl Decision {
             comparisons,
             winner,
             confirmed: confirmed.map(|(estimate, _)| estimate),
+            weighing: None,
             confidence: selection.rules.confidence,
             headline,
             rows,

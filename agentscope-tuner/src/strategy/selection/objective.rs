@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::rollout::Record;
+use crate::{rollout::Record, strategy::measure::measure};
 
 const REWARD: &str = "reward";
 
 /// A weighted sum of what is known of a rollout; more is better, so what is to be small has a negative weight.
 ///
-/// The names are `reward`, `usd`, `tokens` and `seconds`; any other is a metric of the workflow or the judge.
+/// The names are `reward`, `calls`, `tokens`, `usd` and `seconds`; any other is a metric of the workflow or the judge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Written", into = "BTreeMap<String, f64>")]
 pub struct Objective(BTreeMap<String, f64>);
@@ -62,16 +62,6 @@ impl Objective {
             }
         }
         Some(sum)
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "token counts are far below 2^53")]
-fn measure(record: &Record, name: &str) -> Option<f64> {
-    match name {
-        "usd" => record.spent.known_usd().map(crate::model::Usd::dollars),
-        "tokens" => Some(record.spent.usage.total() as f64),
-        "seconds" => Some(record.seconds),
-        metric => record.metrics.get(metric).copied(),
     }
 }
 

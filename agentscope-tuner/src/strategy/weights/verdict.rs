@@ -114,6 +114,7 @@ fn empty(settings: &WeightsTuning, rows: usize) -> Outcome {
         winner: None,
         front: Vec::new(),
         confirmed: None,
+        weighing: None,
         confidence: settings.confidence,
         headline: String::new(),
         rows,

@@ -85,6 +85,7 @@ fn run(settings: Option<&str>, candidate: Candidate, winner: Option<&str>) -> (t
         winner: winner.map(str::to_owned),
         front: Vec::new(),
         confirmed: None,
+        weighing: None,
         confidence: 0.95,
         headline: "no verdict: every reward is 1".into(),
         rows: 0,

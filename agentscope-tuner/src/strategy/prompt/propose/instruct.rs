@@ -42,21 +42,30 @@ impl Proposer for Instruct {
             _ = writeln!(question, "- {}", short(&task.value.to_string()));
         }
         let mut earlier: Vec<usize> = (0..view.pool.len()).filter(|one| *one != view.parent).collect();
-        earlier.sort_by(|one, other| view.means[*other].total_cmp(&view.means[*one]).then(one.cmp(other)));
+        earlier.sort_by(|one, other| view.worths[*other].total_cmp(&view.worths[*one]).then(one.cmp(other)));
         for one in earlier.into_iter().take(EARLIER) {
             let text = match view.pool[one].candidate.slots.get(view.slot) {
                 Some(crate::candidate::SlotValue::Prompt(text)) => text,
                 _ => continue,
             };
-            let mean = shown(view.means[one]);
-            _ = write!(question, "\nAnother text, with a mean reward of {mean}:\n{}", fenced_text(text));
+            _ = write!(question, "\nAnother text, with {}:\n{}", standing(view, one), fenced_text(text));
         }
-        let mean = shown(view.means[view.parent]);
+        let own = standing(view, view.parent);
         let tip = view.dice.pick("tip", &TIPS).copied().unwrap_or_default();
         _ = write!(
             question,
-            "\nThe text to be improved has a mean reward of {mean}. Write a better one. {tip} {ANSWER}"
+            "{}\nThe text to be improved has {own}. Write a better one. {tip} {ANSWER}",
+            view.aims()
         );
         Some(Draft::Ask(vec![(view.slot.clone(), question)]))
     }
+}
+
+/// How well one of the pool does.
+fn standing(view: &View<'_>, one: usize) -> String {
+    let worth = match view.objectives.is_empty() {
+        true => String::new(),
+        false => format!(" (worth {})", shown(view.worths[one])),
+    };
+    format!("a mean reward of {}{worth}", shown(view.rewards[one]))
 }

@@ -19,7 +19,7 @@ impl Proposer for Merge {
 
     fn draft(&self, view: &View<'_>) -> Option<Draft> {
         let parents: Vec<Vec<usize>> = view.pool.iter().map(|node| node.parents.clone()).collect();
-        let couples = view.dice.shuffled("couple", couples(&parents, &view.means, &view.front));
+        let couples = view.dice.shuffled("couple", couples(&parents, &view.worths, &view.front));
         let slots = |one: usize| &view.pool[one].candidate.slots;
         couples.into_iter().find_map(|couple| {
             let child = cross(slots(couple.ancestor), slots(couple.better), slots(couple.other))?;

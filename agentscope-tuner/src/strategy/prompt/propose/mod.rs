@@ -5,16 +5,24 @@ mod instruct;
 mod merge;
 mod phrases;
 mod reflect;
+mod trim;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 pub(super) use demonstrate::{Demonstrate, columns};
 pub(super) use instruct::Instruct;
 pub(super) use merge::Merge;
 pub(super) use phrases::{Phrases, STOCK, phrases};
 pub(super) use reflect::Reflect;
+pub(super) use trim::Trim;
 
-use super::{dice::Dice, episode::Episode, fence::fence_around, lineage::Slots};
+use super::{
+    dice::Dice,
+    episode::Episode,
+    fence::fence_around,
+    lineage::Slots,
+    worth::{LENGTH, Objective, Objectives},
+};
 use crate::{
     candidate::{Candidate, SlotPath, SlotValue},
     rollout::Task,
@@ -80,8 +88,11 @@ pub(super) struct Tuned {
 pub(super) struct View<'a> {
     pub(super) dice: Dice,
     pub(super) pool: &'a [Node],
-    /// Mean reward of each of the pool.
-    pub(super) means: Vec<f64>,
+    /// Mean reward of each of the pool, and what it is worth with all that counts.
+    pub(super) rewards: Vec<f64>,
+    pub(super) worths: Vec<f64>,
+    /// What counts besides the reward.
+    pub(super) objectives: &'a Objectives,
     /// Places of those on the front.
     pub(super) front: Vec<usize>,
     pub(super) parent: usize,
@@ -99,9 +110,16 @@ pub(super) struct View<'a> {
     /// Columns of the rows that are what a model is asked and what it should answer, where that is known.
     pub(super) columns: Option<(String, String)>,
     pub(super) phrases: Vec<String>,
+    /// What was drafted before.
+    pub(super) known: &'a HashSet<[u8; 16]>,
 }
 
 impl View<'_> {
+    /// Whether these values were drafted before.
+    fn is_known(&self, slots: &Slots) -> bool {
+        self.known.contains(&hash(slots))
+    }
+
     /// What the parent holds.
     fn slots(&self) -> &Slots {
         &self.pool[self.parent].candidate.slots
@@ -136,6 +154,29 @@ impl View<'_> {
         slots
     }
 
+    /// What counts besides the reward, for a proposer model; nothing where nothing does.
+    fn aims(&self) -> String {
+        let aim = |one: &Objective| {
+            let better = if one.weight < 0.0 { "less is better" } else { "more is better" };
+            let what = match one.name.as_str() {
+                "calls" => "calls of models in a run",
+                "tokens" => "tokens of a run, those that the model reads and those that it writes",
+                "usd" => "what a run costs in dollars",
+                LENGTH => "characters of all texts that are to be improved",
+                _ => "measured of each run",
+            };
+            format!("- {}, {what}: weight {}, so {better}\n", one.name, one.weight)
+        };
+        match self.objectives.is_empty() {
+            true => String::new(),
+            false => format!(
+                "\nThe reward is not all that counts. What a run is worth is its reward plus, for each of these, its weight times its \
+value:\n{}",
+                self.objectives.iter().map(aim).collect::<String>()
+            ),
+        }
+    }
+
     /// The text of `slot` and what stands around it, for a proposer model.
     fn setting(&self, slot: &SlotPath) -> String {
         let (name, doc) = self.about;
@@ -158,6 +199,11 @@ impl View<'_> {
         }
         text
     }
+}
+
+/// What tells values apart, whatever their candidate is called.
+pub(super) fn hash(slots: &Slots) -> [u8; 16] {
+    Candidate { name: String::new(), slots: slots.clone() }.hash()
 }
 
 /// `text` between fences that do not occur in it.

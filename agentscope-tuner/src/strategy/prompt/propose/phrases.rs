@@ -77,9 +77,14 @@ fn drop(view: &View<'_>, own: &[&str]) -> Option<Edit> {
         return None;
     }
     let gone = view.dice.pick("gone", own)?;
-    let text = view.text().replacen(gone, "", 1);
+    Some(Edit { text: without(view.text(), gone), other: None })
+}
+
+/// `text` without one of its phrases.
+pub(super) fn without(text: &str, phrase: &str) -> String {
+    let text = text.replacen(phrase, "", 1);
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    Some(Edit { text: lines.join("\n").trim().to_owned(), other: None })
+    lines.join("\n").trim().to_owned()
 }
 
 fn with(text: &str, more: &[&str]) -> String {

@@ -10,13 +10,14 @@ use super::{
         keep::Trial,
         lab::Halt,
         lineage::Slots,
-        propose::{Draft, Examples, Node, View, columns, phrases},
+        propose::{Draft, Examples, Node, View, columns, hash, phrases},
     },
     Child, Plot, SHOWN, Search,
 };
 use crate::{
     candidate::{Candidate, SlotPath, SlotValue},
     rollout::Task,
+    strategy::statistics::mean,
 };
 
 impl Search<'_> {
@@ -97,11 +98,14 @@ impl Search<'_> {
             own.into_iter().partition(|episode| self.is_short(episode.reward));
         let shown = |row: &str| self.shown.get(&(plot.parent, row.to_owned())).copied().unwrap_or_default();
         failed.sort_by_key(|episode| shown(&episode.task.id));
-        let means: Vec<f64> = self.pool.iter().map(|node| self.mean(&node.candidate)).collect();
+        let worths: Vec<f64> = self.pool.iter().map(|node| self.mean(&node.candidate)).collect();
+        let rewards = self.pool.iter().map(|node| mean(&self.rewards(&node.candidate)));
         Ok(View {
             dice: plot.dice,
             pool: &self.pool,
-            means,
+            rewards: rewards.map(|one| one.unwrap_or(f64::NEG_INFINITY)).collect(),
+            worths,
+            objectives: lab.board.objectives(),
             front: front.iter().map(|holder| holder.candidate).collect(),
             parent: plot.parent,
             slot: &plot.slot,
@@ -113,6 +117,7 @@ impl Search<'_> {
             columns: self.columns.clone(),
             train,
             phrases: self.phrases(),
+            known: &self.known,
         })
     }
 
@@ -181,8 +186,7 @@ impl Search<'_> {
                 ));
             }
         }
-        let hash = Candidate { name: String::new(), slots: slots.clone() }.hash();
-        if self.known.contains(&hash) { Err("it was tried before".to_owned()) } else { Ok(slots) }
+        if self.known.contains(&hash(&slots)) { Err("it was tried before".to_owned()) } else { Ok(slots) }
     }
 
     /// Notes a proposal that was not raced.
@@ -198,6 +202,8 @@ impl Search<'_> {
             rows: 0,
             reward: None,
             parent_reward: None,
+            worth: None,
+            parent_worth: None,
             taken: false,
             reason,
         });

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     super::{
+        board::Board,
         keep::{Trial, changed},
         lab::Halt,
         propose::Node,
@@ -12,6 +13,7 @@ use super::{
     Child, Search, job,
 };
 use crate::{
+    candidate::Candidate,
     rollout::{Job, Task},
     strategy::statistics::mean,
 };
@@ -76,7 +78,7 @@ impl Search<'_> {
     fn differences(&self, child: &Child) -> Vec<f64> {
         let (own, rival) = (&child.candidate.name, &self.pool[child.parents[0]].candidate.name);
         let pair = |task: &Arc<Task>| {
-            Some(self.lab.board.reward(own, &task.id)? - self.lab.board.reward(rival, &task.id)?)
+            Some(self.lab.board.worth(own, &task.id)? - self.lab.board.worth(rival, &task.id)?)
         };
         self.rows.iter().filter_map(pair).collect()
     }
@@ -85,14 +87,11 @@ impl Search<'_> {
     fn settle(&mut self, child: Child, step: Step, differences: &[f64], over: bool) {
         let Child { plot, parents, candidate } = child;
         let rival = Arc::clone(&self.pool[parents[0]].candidate);
-        let own = self.rewards(&candidate);
-        let theirs: Vec<f64> = self
-            .rewards(&rival)
-            .into_iter()
-            .zip(&own)
-            .filter_map(|(theirs, own)| theirs.filter(|_| own.is_some()))
-            .collect();
-        let own: Vec<f64> = own.into_iter().flatten().collect();
+        let [reward, parent_reward] = self.means([&candidate, &rival], Board::reward);
+        let [worth, parent_worth] = match self.lab.board.objectives().is_empty() {
+            true => [None; 2],
+            false => self.means([&candidate, &rival], Board::worth),
+        };
         let lead = 100.0 * race::lead(differences);
         let (taken, stone) = (step == Step::Take, step == Step::Keep);
         let what = match step {
@@ -108,8 +107,10 @@ impl Search<'_> {
             parents: parents.iter().map(|one| self.pool[*one].candidate.name.clone()).collect(),
             changed: changed(&rival.slots, &candidate.slots),
             rows: differences.len(),
-            reward: mean(&own),
-            parent_reward: mean(&theirs),
+            reward,
+            parent_reward,
+            worth,
+            parent_worth,
             taken: taken || stone,
             reason: format!(
                 "{what} {} on {} rows (probability {lead:.0} %){why}",
@@ -126,19 +127,36 @@ impl Search<'_> {
         }
     }
 
+    /// Means of a child and of its rival on the rows that the child was run on.
+    fn means(&self, pair: [&Candidate; 2], of: fn(&Board, &str, &str) -> Option<f64>) -> [Option<f64>; 2] {
+        let board = &self.lab.board;
+        let run: Vec<_> =
+            self.rows.iter().filter(|task| board.reward(&pair[0].name, &task.id).is_some()).collect();
+        pair.map(|one| {
+            mean(&run.iter().filter_map(|task| of(board, &one.name, &task.id)).collect::<Vec<_>>())
+        })
+    }
+
     fn say(&self, trial: &Trial) {
-        let Trial { name, round, proposer, reward, parent_reward, taken, reason, .. } = trial;
+        let Trial { name, round, proposer, reward, parent_reward, worth, taken, reason, .. } = trial;
         let verdict = if *taken { "taken" } else { "left" };
-        let [own, theirs] =
-            [reward, parent_reward].map(|one| one.map_or("none".to_owned(), |one| format!("{one:.3}")));
+        let against = |pair: [Option<f64>; 2]| {
+            let [own, theirs] = pair.map(|one| one.map_or("none".to_owned(), |one| format!("{one:.3}")));
+            format!("{own} against {theirs}")
+        };
+        let rewards = against([*reward, *parent_reward]);
+        let worths = worth
+            .map(|worth| format!(" (worth {})", against([Some(worth), trial.parent_worth])))
+            .unwrap_or_default();
         let monitor = self.lab.inputs.monitor;
-        monitor.say(&format!(
-            "round {round}: {name} by {proposer}: {own} against {theirs}, {verdict}: {reason}"
-        ));
-        let best = mean(
-            &self.rewards(&self.pool[self.champion()].candidate).into_iter().flatten().collect::<Vec<_>>(),
-        );
-        let values = [("best", best), ("candidate", *reward)];
+        monitor.say(&format!("round {round}: {name} by {proposer}: {rewards}{worths}, {verdict}: {reason}"));
+        let champion = &self.pool[self.champion()].candidate;
+        let values = [
+            ("best", mean(&self.rewards(champion))),
+            ("candidate", *reward),
+            ("best worth", worth.map(|_| self.mean(champion))),
+            ("candidate worth", *worth),
+        ];
         let values: Vec<_> =
             values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
         monitor.log(self.trials.len() as u64 + 1, &values);

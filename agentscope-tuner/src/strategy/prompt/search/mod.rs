@@ -17,7 +17,7 @@ use super::{
     keep::{self, Trial},
     lab::{Halt, Lab},
     plan::Plan,
-    propose::{Demonstrate, Instruct, Merge, Node, Phrases, Proposer, Reflect},
+    propose::{Demonstrate, Instruct, Merge, Node, Phrases, Proposer, Reflect, Trim},
 };
 use crate::{
     candidate::{Candidate, SlotPath},
@@ -82,7 +82,7 @@ struct Child {
 
 impl<'a> Search<'a> {
     pub(super) fn new(settings: &'a PromptTuning, plan: &'a Plan, lab: Lab<'a>) -> Self {
-        let all: [Box<dyn Proposer>; 6] = [
+        let mut all: Vec<Box<dyn Proposer>> = vec![
             Box::new(Reflect { failed: SHOWN.0, solved: SHOWN.1, joint: false }),
             Box::new(Reflect { failed: SHOWN.0, solved: SHOWN.1, joint: true }),
             Box::new(Instruct),
@@ -90,6 +90,9 @@ impl<'a> Search<'a> {
             Box::new(Merge),
             Box::new(Phrases),
         ];
+        if lab.board.objectives().want_less() {
+            all.push(Box::new(Trim));
+        }
         let usable = all.into_iter().filter(|one| settings.proposer.is_some() || !one.asks());
         let armed = usable.map(|one| {
             let (taken, left) = one.prior();
@@ -150,7 +153,7 @@ impl<'a> Search<'a> {
         self.round += 1;
         self.columns = self.columns()?;
         self.lab.reserve.rollouts = self.finale_rollouts() + self.planned.1;
-        let matrix: Vec<_> = self.pool.iter().map(|node| self.rewards(&node.candidate)).collect();
+        let matrix: Vec<_> = self.pool.iter().map(|node| self.worths(&node.candidate)).collect();
         let front = front(&matrix);
         let plots: Vec<Plot> = (0..self.parallel()).filter_map(|_| self.plot(&front)).collect();
         let learning =

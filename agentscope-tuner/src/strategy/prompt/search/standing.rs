@@ -1,8 +1,11 @@
 //! How those of the pool stand.
 
-use super::Search;
+use std::sync::Arc;
+
+use super::{super::worth::length, Search};
 use crate::{
-    candidate::{Candidate, SlotValue},
+    candidate::Candidate,
+    rollout::Task,
     strategy::statistics::{deviation, mean},
 };
 
@@ -12,9 +15,14 @@ const POWER: f64 = 2.926;
 const REGRESSION: f64 = 0.6;
 
 impl Search<'_> {
-    /// Rewards of a candidate on the validation rows.
-    pub(in super::super) fn rewards(&self, candidate: &Candidate) -> Vec<Option<f64>> {
-        self.rows.iter().map(|task| self.lab.board.reward(&candidate.name, &task.id)).collect()
+    /// What a candidate is worth on each of the validation rows.
+    pub(in super::super) fn worths(&self, candidate: &Candidate) -> Vec<Option<f64>> {
+        self.rows.iter().map(|task| self.lab.board.worth(&candidate.name, &task.id)).collect()
+    }
+
+    /// Rewards of a candidate on those of the validation rows that count.
+    pub(super) fn rewards(&self, candidate: &Candidate) -> Vec<f64> {
+        self.rows.iter().filter_map(|task| self.lab.board.reward(&candidate.name, &task.id)).collect()
     }
 
     pub(super) fn reward(&self, node: usize, row: &str) -> Option<f64> {
@@ -24,30 +32,31 @@ impl Search<'_> {
     /// The best so far: each of the pool is compared with the best of those before it, on the rows that both were run on. Of
     /// equal ones the shorter is better.
     pub(in super::super) fn champion(&self) -> usize {
-        let rewards: Vec<_> = self.pool.iter().map(|node| self.rewards(&node.candidate)).collect();
+        let worths: Vec<_> = self.pool.iter().map(|node| self.worths(&node.candidate)).collect();
         let lead = |one: usize, other: usize| -> f64 {
             let pair = |(a, b): (&Option<f64>, &Option<f64>)| Some((*a)? - (*b)?);
-            rewards[one].iter().zip(&rewards[other]).filter_map(pair).sum()
+            worths[one].iter().zip(&worths[other]).filter_map(pair).sum()
         };
         let all = || (0..self.pool.len()).collect();
         let mut open = self.contenders.clone().unwrap_or_else(all).into_iter();
         let first = open.next().unwrap_or_default();
+        let length = |node: usize| length(&self.pool[node].candidate.slots);
         open.fold(first, |best, one| match lead(one, best) {
             lead if lead > 1e-9 => one,
-            lead if lead > -1e-9 && self.length(one) < self.length(best) => one,
+            lead if lead > -1e-9 && length(one) < length(best) => one,
             _ => best,
         })
     }
 
-    /// Mean reward of a candidate on the validation rows; below all others without any.
+    /// What a candidate is worth on the validation rows, on average; below all others without any.
     pub(in super::super) fn mean(&self, candidate: &Candidate) -> f64 {
-        let rewards: Vec<f64> = self.rewards(candidate).into_iter().flatten().collect();
-        mean(&rewards).unwrap_or(f64::NEG_INFINITY)
+        let worths: Vec<f64> = self.worths(candidate).into_iter().flatten().collect();
+        mean(&worths).unwrap_or(f64::NEG_INFINITY)
     }
 
     /// Whether a candidate was run on all validation rows that choose.
     pub(in super::super) fn is_whole(&self, node: usize) -> bool {
-        self.rewards(&self.pool[node].candidate).iter().all(Option::is_some)
+        self.worths(&self.pool[node].candidate).iter().all(Option::is_some)
     }
 
     /// Rollouts that the finale needs to show by how much the champion leads now, at most what is planned for it.
@@ -61,7 +70,7 @@ impl Search<'_> {
         if self.planned.0 >= 2 * self.plan.held.len() as u64 {
             return self.planned.0;
         }
-        let [own, seeds] = [self.champion(), 0].map(|one| self.rewards(&self.pool[one].candidate));
+        let [own, seeds] = [self.champion(), 0].map(|one| self.worths(&self.pool[one].candidate));
         let pair = |(own, seed): (Option<f64>, Option<f64>)| Some(own? - seed?);
         let differences: Vec<f64> = own.into_iter().zip(seeds).filter_map(pair).collect();
         let lead = mean(&differences).filter(|lead| *lead > 0.0);
@@ -70,30 +79,21 @@ impl Search<'_> {
         self.planned.0.min(2 * rows as u64)
     }
 
-    /// Characters of all that a candidate says.
-    fn length(&self, node: usize) -> usize {
-        let value = |value: &SlotValue| match value {
-            SlotValue::Prompt(text) => text.len(),
-            SlotValue::Demos(demos) => demos.iter().map(|demo| demo.input.len() + demo.output.len()).sum(),
-            _ => 0,
-        };
-        self.pool[node].candidate.slots.values().map(value).sum()
-    }
-
     /// Whether a reward leaves something to be wished for.
     pub(super) fn is_short(&self, reward: f64) -> bool {
         self.lab.board.range().is_none_or(|(low, high)| reward < high || (low == high && reward < 1.0))
     }
 
-    /// Whether the champion has a reward of 1 on all rows, and nobody ever had more.
+    /// Whether the champion has a reward of 1 on all rows, nobody ever had more, and nothing else counts.
     pub(super) fn is_perfect(&self) -> bool {
-        let rewards = self.rewards(&self.pool[self.champion()].candidate);
-        let full = rewards.iter().all(|reward| *reward == Some(1.0));
+        let champion = &self.pool[self.champion()].candidate.name;
+        let full = |task: &Arc<Task>| self.lab.board.reward(champion, &task.id) == Some(1.0);
+        let full = self.lab.board.objectives().is_empty() && self.rows.iter().all(full);
         full && self.lab.board.range().is_some_and(|(_, high)| high <= 1.0)
     }
 
     /// Whether nobody was ever told apart.
     pub(in super::super) fn is_constant(&self) -> bool {
-        self.lab.board.range().is_none_or(|(low, high)| low == high)
+        self.lab.board.is_constant()
     }
 }

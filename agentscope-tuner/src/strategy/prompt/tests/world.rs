@@ -9,7 +9,7 @@ use crate as agentscope_tuner;
 use crate::{
     candidate::{SlotPath, SlotValue},
     error::Result,
-    judge::{Judge, Reward},
+    judge::{Judge, JudgeEntry, Reward},
     message::{Msg, Role},
     model::{ChatRequest, Model, Price, scripted::Scripted},
     rollout::{Engine, ModelTable, Options, PricedModel, Setup, Store, Task},
@@ -107,6 +107,7 @@ pub(super) struct World {
     pub(super) models: Vec<(&'static str, Model)>,
     pub(super) options: Options,
     pub(super) rows: (usize, usize),
+    pub(super) judge: JudgeEntry,
 }
 
 impl World {
@@ -116,6 +117,7 @@ impl World {
             models: vec![("coder", task_model(luck)), ("proposer", proposer)],
             options: Options { seed: 3, concurrency: 8, ..Options::default() },
             rows: (40, 50),
+            judge: right::ENTRY,
         }
     }
 
@@ -126,7 +128,7 @@ impl World {
         });
         Engine::new(Setup {
             workflow: W::ENTRY,
-            judge: Some(right::ENTRY.into()),
+            judge: Some(self.judge.into()),
             models: table,
             slots: BTreeMap::from([(SlotPath::new(W::ENTRY.meta.name, "model"), SlotValue::model("coder"))]),
             options: self.options,
