@@ -16,16 +16,12 @@ use policy::{
 };
 
 use super::{
-<<<<<<< HEAD:agentscope-tuner/src/strategy/weights/sampler.rs
-    WeightsTuning, alarm::Alarm, checkpoint::ADAPTER, failed, groups, learner::Learner, lesson::Learnt,
-=======
     WeightsTuning,
     alarm::Alarm,
     checkpoint::{ADAPTER, Checkpoints},
     failed, groups,
     learner::Learner,
     lesson::Learnt,
->>>>>>> hv:agentscope-tuner/src/strategy/weights/sampler/mod.rs
     policy,
 };
 use crate::{
@@ -213,11 +209,7 @@ impl<'a> Supply<'a> {
             Source::Checkpoint(checkpoint) => checkpoint.to_owned(),
             Source::Learner(_) => {
                 let place = self.directory.join(format!("weights-{}-{:06}", self.nonce, self.given));
-<<<<<<< HEAD:agentscope-tuner/src/strategy/weights/sampler.rs
-                let unfinished = self.unfinished()?;
-=======
                 let unfinished = files::unfinished(&self.directory)?;
->>>>>>> hv:agentscope-tuner/src/strategy/weights/sampler/mod.rs
                 let (base, target) =
                     (self.settings.policy.directory().to_owned(), unfinished.path().to_owned());
                 let weights = weights.clone();
