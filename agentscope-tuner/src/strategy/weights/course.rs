@@ -75,12 +75,12 @@ impl<'a> Course<'a> {
 
     /// Trains to the end, and leaves nothing behind.
     pub(super) async fn run(mut self) -> Result<Outcome> {
-        let outcome = self.to_the_end().await?;
+        let outcome = self.train_and_judge().await?;
         self.supply.end().await?;
         Ok(outcome)
     }
 
-    async fn to_the_end(&mut self) -> Result<Outcome> {
+    async fn train_and_judge(&mut self) -> Result<Outcome> {
         let rows = self.inputs.eval.len();
         self.supply.give(&self.base, Source::Base).await?;
         let first = match self.confirm(0).await? {
