@@ -76,7 +76,7 @@ impl<'a> Course<'a> {
 
     /// Trains to the end, and leaves nothing behind.
     pub(super) async fn run(mut self) -> Result<Outcome> {
-        let outcome = self.to_the_end().await?;
+        let outcome = self.train_and_judge().await?;
         // What was learnt is not lost because a server keeps an adapter that nobody asks for.
         if let Err(error) = self.supply.end().await {
             self.inputs.monitor.say(&format!("warning: {}", error.chain()));
@@ -84,7 +84,7 @@ impl<'a> Course<'a> {
         Ok(outcome)
     }
 
-    async fn to_the_end(&mut self) -> Result<Outcome> {
+    async fn train_and_judge(&mut self) -> Result<Outcome> {
         let rows = self.inputs.eval.len();
         self.supply.give(&self.base, Source::Base).await?;
         let first = match self.confirm(0).await? {
