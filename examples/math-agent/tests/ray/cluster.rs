@@ -2,17 +2,16 @@
 
 use std::{
     io::{BufRead as _, BufReader, Lines, Write as _},
-    path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     time::Duration,
 };
 
 use serde_json::Value;
-use test_support::{outcome, the_run};
 
 use crate::{
     place::{Place, kill},
-    scene::{Scene, kill_a_worker, one_is_gone, said},
+    scene::{Scene, kill_a_worker, one_is_gone},
+    strategies::{trains_as_on_one_machine, tunes_prompts_as_on_one_machine},
 };
 
 /// A cluster that ends with this.
@@ -90,38 +89,6 @@ fn a_cluster_comes_to_the_same_whatever_dies() {
     eprintln!("the same when the program was killed and resumed");
 
     trains_as_on_one_machine(&place.marked("cluster-weights"));
-}
-
-/// Weights move to the nodes after each step, and tokens with their log-probabilities come back: the run is that of one machine,
-/// to the last bit of what was measured.
-fn trains_as_on_one_machine(place: &Place) {
-    let train = |place: Option<&Place>| {
-        let runs = tempfile::tempdir().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_math-agent"));
-        command.current_dir(env!("CARGO_MANIFEST_DIR"));
-        command.args(["--limit", "24", "weights", "--steps", "3", "--set"]);
-        command.arg(format!("run.directory={}", runs.path().display()));
-        command.args(["--set", "strategy.weights.staleness=1"]);
-        if let Some(place) = place {
-            place.sends(&mut command);
-        }
-        let done = command.output().unwrap();
-        assert!(done.status.success(), "{}", said(&done));
-        let run = the_run(runs.path()).unwrap();
-        (outcome(&run), numbers(&run))
-    };
-    assert_eq!(train(Some(place)), train(None));
-}
-
-/// The numbers of all steps, without those of the clock.
-fn numbers(run: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    let mut lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    for line in &mut lines {
-        let of_the_clock = |name: &String| name.starts_with("time/") || name.starts_with("tokens_per_second");
-        let object = line.as_object_mut().unwrap();
-        let names: Vec<_> = object.keys().filter(|name| of_the_clock(name)).cloned().collect();
-        names.iter().for_each(|name| _ = object.remove(name));
-    }
-    lines
+    tunes_prompts_as_on_one_machine(&place.marked("cluster-prompt"));
+    eprintln!("the same prompt and the same weights");
 }

@@ -19,3 +19,4 @@ mod faults;
 mod place;
 mod scene;
 mod stand_in;
+mod strategies;

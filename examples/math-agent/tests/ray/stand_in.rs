@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     place::{Place, kill},
     scene::{Scene, kill_a_worker},
+    strategies::tunes_prompts_as_on_one_machine,
 };
 
 #[test]
@@ -22,4 +23,10 @@ fn rollouts_elsewhere_come_to_the_same() {
 
     let place = place.marked("stand-in-home");
     scene.is_resumed(&place, |running| running.child.kill().unwrap());
+}
+
+#[test]
+fn prompts_are_tuned_elsewhere_as_here() {
+    let Some(place) = Place::stand_in("stand-in-prompt", "") else { return };
+    tunes_prompts_as_on_one_machine(&place);
 }
