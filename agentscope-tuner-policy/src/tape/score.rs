@@ -28,3 +28,25 @@ pub fn score<D: Kernels>(
     let projection = params.output_projection();
     Ok(log_probs(hidden, projection, &targets, temperature, LOGITS_BYTES)?.log_probs.as_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{log_sum_exp, params, reference_logits, tensors, tiny};
+
+    #[test]
+    fn each_token_is_as_likely_as_plain_arithmetic_says() {
+        let (config, temperature) = (tiny(), 0.7);
+        let (prompt, sampled) = ([3, 1, 4, 1], [5, 9, 2]);
+        let ours = score(&config, &params(&config, 5), &prompt, &sampled, temperature).unwrap();
+        let logits = reference_logits(&config, &tensors(&config, 5), &[&prompt[..], &sampled].concat());
+        assert_eq!(ours.len(), sampled.len());
+        for ((ours, token), row) in ours.iter().zip(sampled).zip(&logits[prompt.len() - 1..]) {
+            let tempered: Vec<f64> = row.iter().map(|logit| logit / f64::from(temperature)).collect();
+            let expected = tempered[token as usize] - log_sum_exp(&tempered);
+            assert!((f64::from(*ours) - expected).abs() < 1e-4, "{ours} {expected}");
+        }
+        assert!(score(&config, &params(&config, 5), &[], &sampled, 1.0).unwrap().is_empty());
+        assert!(score(&config, &params(&config, 5), &prompt, &[67], 1.0).is_err());
+    }
+}

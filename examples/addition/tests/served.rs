@@ -11,13 +11,14 @@ use std::{
 
 use agentscope_tuner::{
     candidate::SlotPath,
-    model::{ModelSpec, embedded::Embedded, served::Served},
+    model::{ChatEvent, ChatModel as _, ModelSpec, embedded::Embedded, served::Served},
     policy::{adapter::LoraConfig, engine::EngineSettings, loss::Importance, optimizer::Schedule},
     prelude::*,
     rollout::Store,
     strategy::weights::{Objective, Sampler, Truncated, WeightsTuning},
     tuner::Tuner,
 };
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use test_support::{Flaw, Kills, Vllm, outcome};
 
@@ -45,12 +46,35 @@ fn rows(first: u32) -> Dataset {
     Dataset::from_rows((first..first + 8).map(|a| json!({ "question": format!("{a}+{}=", a + 1) })))
 }
 
+fn served(server: &Vllm, policy: &Embedded) -> Served {
+    let spec = ModelSpec { base_url: Some(server.base_url().into()), ..ModelSpec::new("vllm", "tiny") };
+    Served::from_spec(&spec, policy.clone(), &|_| None).unwrap()
+}
+
+#[tokio::test]
+async fn tokens_are_those_that_the_server_names_however_it_sends_them() {
+    let policy = Embedded::open("tiny", directory(), &EngineSettings::default()).unwrap();
+    let model = served(&Vllm::start(&directory(), Flaw::None), &policy);
+    let mut request = ChatRequest::new([Msg::user("12+34=")]).max_tokens(6);
+    request.sampling.seed = Some(7);
+    let ours = policy.chat(&request).await.unwrap();
+    let mut answers = vec![model.chat(&request).await.unwrap()];
+    let events: Vec<_> = model.stream(&request).await.unwrap().collect().await;
+    let Some(Ok(ChatEvent::Done(streamed))) = events.into_iter().last() else {
+        panic!("it ends with the answer")
+    };
+    answers.push(*streamed);
+    for answer in answers {
+        assert_eq!((&answer.tokens, &answer.message), (&ours.tokens, &ours.message));
+        // Nobody asked for them.
+        assert_eq!(answer.logprobs, None);
+    }
+}
+
 /// Rewards of the steps, and the largest difference between sampler and trainer in each.
 async fn train(server: &Vllm, lora: Option<LoraConfig>, rate: f64) -> [Vec<f64>; 2] {
     let runs = tempfile::tempdir().unwrap();
     let policy = Embedded::open("tiny", directory(), &EngineSettings::default()).unwrap();
-    let spec = ModelSpec { base_url: Some(server.base_url().into()), ..ModelSpec::new("vllm", "tiny") };
-    let served = Served::from_spec(&spec, policy.clone(), &|_| None).unwrap();
     let mut strategy = WeightsTuning {
         steps: 6,
         batch_size: 4,
@@ -59,7 +83,7 @@ async fn train(server: &Vllm, lora: Option<LoraConfig>, rate: f64) -> [Vec<f64>;
         schedule: Schedule::constant(rate),
         eval_interval: 3,
         lora,
-        sampler: Some(Sampler::new("served", served)),
+        sampler: Some(Sampler::new("served", served(server, &policy))),
         ..WeightsTuning::new(SlotPath::new("asks", "model"), "model", policy.clone())
     };
     let Objective::Policy(settings) = &mut strategy.objective else {

@@ -9,7 +9,7 @@ use agentscope_tuner::{
 use axum::{
     Json,
     extract::State,
-    http::StatusCode,
+    http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse as _, Response},
 };
 use serde_json::{Value, json};
@@ -34,6 +34,7 @@ pub(super) async fn chat(State(shared): State<Arc<Shared>>, Json(body): Json<Val
         _ => flaw,
     };
     match answer {
+        Ok(response) if body["stream"] == json!(true) => events(&completion(&body, &response, flaw)),
         Ok(response) => Json(completion(&body, &response, flaw)).into_response(),
         Err(error) => refusal(StatusCode::BAD_REQUEST, "BadRequestError", &error.to_string()),
     }
@@ -86,6 +87,33 @@ fn completion(body: &Value, response: &ChatResponse, flaw: Flaw) -> Value {
         "choices": [choice], "service_tier": null, "system_fingerprint": null, "usage": usage,
         "prompt_logprobs": null, "prompt_token_ids": with_ids.then_some(prompt_ids), "kv_transfer_params": null
     })
+}
+
+/// The completion in chunks: the ids of the prompt with the first one, then a chunk for each token.
+fn events(whole: &Value) -> Response {
+    let choice = &whole["choices"][0];
+    let chunk = |delta: Value, token: Option<usize>, finish: &Value| {
+        let at = |list: &Value| token.map(|token| json!([list[token]]));
+        let logprobs = at(&choice["logprobs"]["content"]).map(|content| json!({ "content": content }));
+        let prompt = if token.is_none() { &whole["prompt_token_ids"] } else { &Value::Null };
+        json!({
+            "id": whole["id"], "object": "chat.completion.chunk", "created": 1, "model": whole["model"],
+            "choices": [{ "index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish,
+                "token_ids": at(&choice["token_ids"]) }],
+            "prompt_token_ids": prompt
+        })
+    };
+    let count = choice["token_ids"].as_array().map_or(0, Vec::len);
+    let mut chunks = vec![chunk(json!({ "role": "assistant", "content": "" }), None, &Value::Null)];
+    for token in 0..count {
+        // How the text is cut does not matter here.
+        let text = if token == 0 { &choice["message"]["content"] } else { &json!("") };
+        let finish = if token + 1 == count { &choice["finish_reason"] } else { &Value::Null };
+        chunks.push(chunk(json!({ "content": text }), Some(token), finish));
+    }
+    let data = chunks.iter().map(ToString::to_string).chain(["[DONE]".to_owned()]);
+    let body: String = data.map(|data| format!("data: {data}\n\n")).collect();
+    ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
 }
 
 fn logprobs(response: &ChatResponse) -> Value {
