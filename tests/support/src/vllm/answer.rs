@@ -22,17 +22,16 @@ pub(super) async fn chat(State(shared): State<Arc<Shared>>, Json(body): Json<Val
         let message = format!("The model `{name}` does not exist.");
         return refusal(StatusCode::NOT_FOUND, "NotFoundError", &message);
     };
-    let (request, flaw) = (request(&body), shared.flaw);
-    let answer = model.chat(&request).await;
+    let (mut request, flaw) = (request(&body), shared.flaw);
     let is_trial = request.messages[0].text() == TRIAL;
-    let flaw = match (flaw, is_trial) {
-        (Flaw::Restarted, true) => {
-            restart(&shared).await;
-            flaw
-        }
-        (Flaw::OtherArguments, false) => Flaw::OtherTemplate,
-        _ => flaw,
-    };
+    if flaw == Flaw::OtherArguments && !is_trial {
+        // What it says that it read is what it read: the weights are right, and only the words are others.
+        request.messages[0] = Msg::user(format!("{}=", request.messages[0].text()));
+    }
+    let answer = model.chat(&request).await;
+    if flaw == Flaw::Restarted && is_trial {
+        restart(&shared).await;
+    }
     match answer {
         Ok(response) if body["stream"] == json!(true) => events(&completion(&body, &response, flaw)),
         Ok(response) => Json(completion(&body, &response, flaw)).into_response(),
