@@ -149,3 +149,26 @@ pub(super) fn compared(comparison: &Comparison) -> String {
 fn p_value(p: f64) -> String {
     if p < 0.001 { "below 0.001".to_owned() } else { format!("{p:.3}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_counts_besides_the_reward_stands_side_by_side() {
+        let outcome: Outcome = serde_json::from_value(json!({
+            "strategy": "prompt", "candidates": [], "comparisons": [], "winner": "p2", "confidence": 0.95, "headline": "h", "rows": 20,
+            "weighing": {"candidates": ["seed", "p2"], "rows": 20, "worth": [0.25, 0.5], "parts": [
+                {"name": "reward", "weight": 1.0, "means": [0.75, 0.75]},
+                {"name": "tokens", "weight": -0.001, "means": [500.0, null]}]}
+        }))
+        .unwrap();
+        let table = table(&outcome);
+        let words: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert!(words.contains(&vec!["counts,", "on", "20", "rows", "weight", "seed", "p2"]), "{table}");
+        assert!(words.contains(&vec!["tokens", "-0.001", "500", "none"]), "{table}");
+        assert!(words.contains(&vec!["worth", "0.25", "0.5"]), "{table}");
+    }
+}

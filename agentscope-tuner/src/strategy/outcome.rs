@@ -126,7 +126,7 @@ pub struct Comparison {
     pub candidate: String,
     /// Name of the leader.
     pub leader: String,
-    /// The leader's reward less the candidate's, row by row.
+    /// The leader's reward less the candidate's, row by row; where something else counts, what they are worth.
     pub difference: Option<Estimate>,
     /// Two-sided p of no difference as if these rows had been looked at once: exact McNemar or sign permutation.
     pub p: f64,

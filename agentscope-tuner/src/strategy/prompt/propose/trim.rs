@@ -1,6 +1,7 @@
 //! Less text, where that is worth something: one phrase or all examples go, without a proposer model.
 
 use super::{
+    super::fence::placeholders,
     Draft, Proposer, View,
     phrases::{phrases, without},
 };
@@ -21,10 +22,9 @@ impl Proposer for Trim {
     fn draft(&self, view: &View<'_>) -> Option<Draft> {
         let text = view.text();
         let own = phrases(text);
-        let mut cuts: Vec<_> = match own.len() {
-            0 | 1 => Vec::new(),
-            _ => own.iter().map(|phrase| view.with_text(&without(text, phrase))).collect(),
-        };
+        // What holds a placeholder must stay, and so must the last phrase.
+        let needless = own.iter().filter(|phrase| own.len() > 1 && placeholders(phrase).is_empty());
+        let mut cuts: Vec<_> = needless.map(|phrase| view.with_text(&without(text, phrase))).collect();
         let mut bare = view.slots().clone();
         bare.insert(view.slot.clone(), SlotValue::Prompt(text.to_owned()));
         for demos in view.tuned.iter().filter(|tuned| tuned.demos) {

@@ -2,8 +2,6 @@
 
 use std::sync::Mutex;
 
-use serde_json::json;
-
 use super::*;
 use crate as agentscope_tuner;
 use crate::{
@@ -189,20 +187,4 @@ async fn an_objective_that_no_rollout_has_is_refused_with_those_that_there_are()
     for part in ["objectives.reward:", "objectives.seconds:", "objectives.words is NaN"] {
         assert!(error.contains(part), "{part}: {error}");
     }
-}
-
-#[test]
-fn the_table_of_the_report_shows_both_side_by_side() {
-    let outcome: Outcome = serde_json::from_value(json!({
-        "strategy": "prompt", "candidates": [], "comparisons": [], "winner": "p2", "confidence": 0.95, "headline": "h", "rows": 20,
-        "weighing": {"candidates": ["seed", "p2"], "rows": 20, "worth": [0.25, 0.5], "parts": [
-            {"name": "reward", "weight": 1.0, "means": [0.75, 0.75]},
-            {"name": "tokens", "weight": -0.001, "means": [500.0, null]}]}
-    }))
-    .unwrap();
-    let table = crate::report::table(&outcome);
-    let words: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert!(words.contains(&vec!["counts,", "on", "20", "rows", "weight", "seed", "p2"]), "{table}");
-    assert!(words.contains(&vec!["tokens", "-0.001", "500", "none"]), "{table}");
-    assert!(words.contains(&vec!["worth", "0.25", "0.5"]), "{table}");
 }
