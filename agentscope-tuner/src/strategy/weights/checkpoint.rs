@@ -20,7 +20,13 @@ use policy::{
     trainer::Training,
 };
 
-use super::{WeightsTuning, failed, learner::Learner, policy, state::State};
+use super::{
+    WeightsTuning, failed,
+    files::{UNFINISHED, io, publish, unfinished},
+    learner::Learner,
+    policy,
+    state::State,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Adapters within a checkpoint.
@@ -30,8 +36,6 @@ pub(super) const OPTIMIZER: &str = "trainer/optimizer.safetensors";
 const TRAINER: &str = "trainer";
 const STATE: &str = "trainer/state.json";
 const BEST: &str = "best";
-/// Directories whose name begins so are no checkpoints yet.
-const UNFINISHED: &str = ".unfinished-";
 
 /// The checkpoints of one run.
 #[derive(Clone, Debug)]
@@ -84,13 +88,10 @@ impl Checkpoints {
         if place.is_dir() {
             write_state(&place, state).map_err(written)?;
         } else {
-            let directory = self.directory();
-            fs::create_dir_all(&directory).map_err(|error| io("make", &directory, error))?;
-            let unfinished =
-                tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(&directory).map_err(written)?;
-            write_weights(settings, learner, unfinished.path()).await?;
-            write_state(unfinished.path(), state).map_err(written)?;
-            fs::rename(unfinished.keep(), &place).map_err(written)?;
+            let begun = unfinished(&self.directory())?;
+            write_weights(settings, learner, begun.path()).await?;
+            write_state(begun.path(), state).map_err(written)?;
+            publish(begun, &place)?;
         }
         self.crown(state)?;
         self.forget(state)
@@ -181,8 +182,4 @@ fn link(target: &Path, link: &Path) -> std::io::Result<()> {
 #[cfg(not(unix))]
 fn link(target: &Path, link: &Path) -> std::io::Result<()> {
     fs::write(link.with_extension("txt"), target.to_string_lossy().as_bytes())
-}
-
-fn io(doing: &str, path: &Path, error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Io, format!("cannot {doing} {}", path.display())).with_source(error)
 }

@@ -16,6 +16,7 @@ mod capture;
 mod checkpoint;
 mod course;
 mod draw;
+mod files;
 mod groups;
 mod held_out;
 mod learner;

@@ -1,7 +1,5 @@
 //! Who samples: the engine of the trained model in this process, or a server that gets each version of its weights.
 
-mod files;
-
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -19,7 +17,7 @@ use super::{
     WeightsTuning,
     alarm::Alarm,
     checkpoint::{ADAPTER, Checkpoints},
-    failed, groups,
+    failed, files, groups,
     learner::Learner,
     lesson::Learnt,
     policy,

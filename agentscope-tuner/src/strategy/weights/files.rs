@@ -1,4 +1,4 @@
-//! Directories that a server reads: whole, or not there.
+//! Directories that are whole, or not there: checkpoints, and weights for a server.
 
 use std::{fs, path::Path};
 
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Directories whose name begins so are not whole yet.
-const UNFINISHED: &str = ".unfinished-";
+pub(super) const UNFINISHED: &str = ".unfinished-";
 
 /// A new directory below `directory`, which is made if need be; it goes away unless it is [published](publish).
 pub(super) fn unfinished(directory: &Path) -> Result<TempDir> {
@@ -16,7 +16,7 @@ pub(super) fn unfinished(directory: &Path) -> Result<TempDir> {
     made.map_err(|error| io("write below", directory, error))
 }
 
-/// Gives a directory that is whole its name. It is the server's to read, which may run as another user.
+/// Gives a directory that is whole its name. A server may read it, as another user.
 pub(super) fn publish(unfinished: TempDir, place: &Path) -> Result<()> {
     readable(unfinished.path()).map_err(|error| io("open for the server", place, error))?;
     fs::rename(unfinished.keep(), place).map_err(|error| io("write", place, error))
