@@ -42,6 +42,10 @@ struct View {
 
 /// Serves the page until Ctrl-C.
 pub(super) fn serve(dir: &RunDir, common: &Common, options: &ReportOptions) -> Result<ExitCode> {
+    if let Some(part) = dir.parts().first() {
+        let part = part.path().display();
+        return Err(usage(format!("the run is of several workflows: name one of them, such as {part}")));
+    }
     if !options.listen.ip().is_loopback() {
         return Err(usage(format!(
             "{} can be reached by other machines, and the page shows what models were asked: listen on 127.0.0.1, and reach it from elsewhere through `ssh -L`",

@@ -103,7 +103,10 @@ fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
     let start = |command| tune::start(&registry, &config, common, &command);
     match verb {
         Verb::List(_) => list::list(&registry, &config, common.format()),
-        Verb::Check(_) => check::check(&registry, &config, common),
+        Verb::Check(_) => match tune::workflows(&config, common, &[])?.as_slice() {
+            [] => check::check(&registry, &config, common),
+            names => tune::check_all(&config, common, names),
+        },
         Verb::Preview(options) => preview::preview(&config, common.format(), &options.own),
         Verb::Run(options) => run::run(&registry, &config, common, &options.own),
         Verb::Eval(options) => start(Command::Eval { repeats: options.own.repeats }),
@@ -116,7 +119,10 @@ fn dispatch(verb: Verb, common: &Common) -> Result<ExitCode> {
             let args::WeightsOptions { slot, steps } = options.own;
             start(Command::Weights { slot, steps })
         }
-        Verb::Prompt(options) => start(prompt::command(&config, options.own)?),
+        Verb::Prompt(options) => match tune::workflows(&config, common, &options.own.workflows)?.as_slice() {
+            [] => start(prompt::command(&config, options.own)?),
+            names => tune::start_all(&config, common, names, &options.own),
+        },
         Verb::Rollout(options) => rollout::rollout(&registry, &config, common, &options.own),
         Verb::Worker(options) => worker::worker(registry, config, common, &options.own),
         Verb::Resume(_) | Verb::Report(_) | Verb::Serve(_) | Verb::Describe(_) => Ok(ExitCode::SUCCESS),
@@ -131,7 +137,10 @@ fn start_up(common: &Common) -> Result<(Registry, Config)> {
     let config = Config::load(common.config.as_deref(), common.profile(), &common.overrides());
     let configured = config.as_ref().map(Config::workflows).unwrap_or_default();
     let (registry, faults) = Registry::collect_with_faults(configured);
-    let config = config.and_then(|config| config.slots(&registry).map(|_| config));
+    let config = config.and_then(|config| {
+        config.check_names(&registry)?;
+        config.slots(&registry).map(|_| config)
+    });
     match (config, faults.as_slice()) {
         (Ok(config), []) => Ok((registry, config)),
         (Err(error), []) => Err(error),

@@ -16,7 +16,7 @@ use crate::{
 /// # Errors
 /// [`ErrorKind::Usage`] when the run of `--from` has no winner with texts.
 pub(super) fn command(config: &Config, options: PromptOptions) -> Result<Command> {
-    let PromptOptions { slots, proposer, effort, rounds, traces, from } = options;
+    let PromptOptions { slots, proposer, effort, rounds, traces, from, workflows: _ } = options;
     let start = from.as_deref().map(|run| winner(config, run)).transpose()?;
     let traces = traces.or(from).map(|run| find(config, &run)).transpose()?;
     // A resumed run may be started elsewhere.
@@ -24,10 +24,17 @@ pub(super) fn command(config: &Config, options: PromptOptions) -> Result<Command
     Ok(Command::Prompt { slots, proposer, effort: effort.map(Into::into), rounds, start, traces })
 }
 
+/// The run that is named; of a run over several workflows, that of the workflow to tune.
 fn find(config: &Config, run: &Path) -> Result<RunDir> {
-    match RunDir::at(run) {
-        Some(dir) => Ok(dir),
-        None => RunDir::below(&Session::runs(config), run),
+    let dir = match RunDir::at(run) {
+        Some(dir) => dir,
+        None => RunDir::below(&Session::runs(config), run)?,
+    };
+    let name = config.file.workflow.as_deref().unwrap_or_default();
+    match dir.part(name) {
+        Some(part) => Ok(part),
+        None if dir.parts().is_empty() => Ok(dir),
+        None => Err(usage(format!("{} has no part `{name}`: name one of its parts", dir.path().display()))),
     }
 }
 

@@ -1,6 +1,9 @@
 //! `report`: the page of a run.
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use super::{
     args::{Common, Format, ReportOptions},
@@ -8,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    tuner::write_report,
+    tuner::{RunDir, write_report},
 };
 
 pub(super) fn report(common: &Common, options: &ReportOptions) -> Result<ExitCode> {
@@ -17,15 +20,24 @@ pub(super) fn report(common: &Common, options: &ReportOptions) -> Result<ExitCod
     if common.live {
         return live::serve(&dir, common, options);
     }
-    let path = write_report(&dir)?;
-    match common.format() {
-        Format::Json => show::json(&serde_json::json!({ "report": path }))?,
-        Format::Text => show::line(&format!("the report is {}", path.display())),
+    let parts = dir.parts();
+    let paths = if parts.is_empty() { vec![write_report(&dir)?] } else { all(&parts)? };
+    match (common.format(), paths.as_slice()) {
+        (Format::Json, [path]) => show::json(&serde_json::json!({ "report": path }))?,
+        (Format::Json, paths) => show::json(&serde_json::json!({ "reports": paths }))?,
+        (Format::Text, paths) => {
+            paths.iter().for_each(|path| show::line(&format!("the report is {}", path.display())));
+        }
     }
     if options.open {
-        open(&path)?;
+        paths.iter().try_for_each(open)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The pages of a run over several workflows, of which some may not have begun.
+fn all(parts: &[RunDir]) -> Result<Vec<PathBuf>> {
+    parts.iter().map(write_report).collect()
 }
 
 /// Opens a file or an address in the browser.

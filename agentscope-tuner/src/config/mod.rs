@@ -1,11 +1,12 @@
 //! `tuner.toml`: values, where the code holds behaviour.
 //!
-//! Flags go before environment variables, these before the file (a profile before the rest of it), and the file before
-//! the attributes of the code.
+//! Flags go before environment variables, these before the file, and the file before the attributes of the code. Within the
+//! file, what stands under the workflow's own name goes before a profile, and a profile before the rest.
 
 mod check;
 mod file;
 mod overrides;
+mod per_workflow;
 mod profile;
 mod prompt;
 mod ray;
@@ -54,6 +55,8 @@ pub struct Config {
     pub path: Option<PathBuf>,
     /// Where each workflow stands in the file.
     lines: BTreeMap<String, u32>,
+    /// Names of workflows that have settings of their own.
+    singled_out: Vec<String>,
 }
 
 impl Config {
@@ -77,7 +80,7 @@ impl Config {
     }
 
     /// Reads settings from `text`, which stands in a file shown as `name`, with the table `[profiles.PROFILE]` laid
-    /// over them and `overrides` over that.
+    /// over them, then that of `[per-workflow]` for the workflow that is chosen, and `overrides` over all.
     ///
     /// # Errors
     /// As [`load`](Self::load).
@@ -93,12 +96,13 @@ impl Config {
         })?;
         profile::apply(&mut table, profile)?;
         overrides::apply(&mut table, overrides)?;
+        let singled_out = per_workflow::apply(&mut table, overrides)?;
         let snapshot = toml::to_string(&table).map_err(|error| {
             Error::new(ErrorKind::Config, "the settings cannot be written").with_source(error)
         })?;
         let file = file::read(table, name)?;
         check::ranges(&file, name)?;
-        Ok(Self { file, directory, snapshot, path: None, lines: workflows::lines(text) })
+        Ok(Self { file, directory, snapshot, path: None, lines: workflows::lines(text), singled_out })
     }
 
     /// The values of `[slots]`, each of the role that the code gives its slot.
@@ -109,6 +113,14 @@ impl Config {
         let mut values = self.programs()?;
         values.extend(slots::read(&self.file.slots, registry, &self.directory)?);
         Ok(values)
+    }
+
+    /// Whether every workflow with settings of its own is one that there is, and would be given them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] with what to write instead.
+    pub fn check_names(&self, registry: &Registry) -> Result<()> {
+        per_workflow::check(&self.singled_out, self.file.workflow.as_deref(), registry)
     }
 
     /// Values of slots that stand elsewhere, written as under `[slots]`: component, then slot.

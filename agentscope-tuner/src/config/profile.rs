@@ -35,7 +35,7 @@ pub(super) fn apply(table: &mut Table, profile: Option<&str>) -> Result<()> {
 }
 
 /// Tables are merged; any other value replaces what was there.
-fn lay(table: &mut Table, over: &Table) {
+pub(super) fn lay(table: &mut Table, over: &Table) {
     for (key, value) in over {
         match (table.get_mut(key), value) {
             (Some(Value::Table(inner)), Value::Table(over)) => lay(inner, over),

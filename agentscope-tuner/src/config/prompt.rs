@@ -11,6 +11,9 @@ use crate::strategy::prompt::{Effort, PromptTuning};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct PromptTable {
+    /// Several workflows whose prompts are tuned one after another, within one budget; the chosen workflow alone when empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub workflows: Vec<String>,
     /// The `Prompt` and `Demos` slots of the workflow to tune; all when empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub slots: Vec<String>,

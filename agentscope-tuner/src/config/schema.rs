@@ -9,9 +9,14 @@ pub fn schema() -> Value {
     let mut schema = schemars::schema_for!(File).to_value();
     readable(&mut schema);
     schema["title"] = "tuner.toml".into();
-    // They are taken out before the file is read.
+    // Both are taken out before the file is read.
     schema["properties"]["profiles"] = json!({
         "description": "`[profiles.NAME]`: settings that `--profile NAME` lays over the others; `--live` is short for `--profile live`.",
+        "type": "object",
+        "additionalProperties": {"$ref": "#"},
+    });
+    schema["properties"]["per-workflow"] = json!({
+        "description": "`[per-workflow.NAME]`: settings that are laid over the others, profiles included, when the workflow NAME is chosen.",
         "type": "object",
         "additionalProperties": {"$ref": "#"},
     });

@@ -7,6 +7,7 @@ mod mlflow;
 mod series;
 mod table;
 mod tensorboard;
+mod together;
 
 pub use conversation::{conversation, verdict};
 pub use failures::failures;
@@ -14,3 +15,4 @@ pub use mlflow::MlFlow;
 pub use series::json_lines;
 pub use table::{spending, table};
 pub use tensorboard::EventFile;
+pub use together::together;

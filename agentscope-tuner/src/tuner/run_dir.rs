@@ -63,6 +63,26 @@ impl RunDir {
         })
     }
 
+    /// The run of one workflow, where this one is of several.
+    pub fn part(&self, workflow: &str) -> Option<Self> {
+        Self::at(&self.0.join(workflow))
+    }
+
+    /// The runs of all workflows, by name, where this one is of several; else none.
+    pub fn parts(&self) -> Vec<Self> {
+        known(&self.0).iter().filter_map(|name| self.part(name)).collect()
+    }
+
+    /// The place of the run of one workflow, made where there is none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] when it cannot be made.
+    pub fn make_part(&self, workflow: &str) -> Result<Self> {
+        let path = self.0.join(workflow);
+        fs::create_dir_all(&path).map_err(|error| io("make a directory for the run in", &self.0, error))?;
+        Ok(Self(path))
+    }
+
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.0

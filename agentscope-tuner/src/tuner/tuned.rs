@@ -89,7 +89,8 @@ struct Inner {
 }
 
 impl<W: Workflow> Tuned<W> {
-    /// The winner of the run in `directory`, such as `runs/latest`, over the settings that the run was begun with. Its
+    /// The winner of the run in `directory`, such as `runs/latest`, over the settings that the run was begun with; of a run
+    /// over several workflows, that of this one. Its
     /// models are built anew; keys come from the environment.
     ///
     /// # Errors
@@ -102,6 +103,7 @@ impl<W: Workflow> Tuned<W> {
             let message = format!("there is no run in {}: name its directory", directory.display());
             Error::new(ErrorKind::Usage, message)
         })?;
+        let dir = dir.part(W::ENTRY.meta.name).unwrap_or(dir);
         let winner = winner(&dir)?;
         let mut config = configuration(&Store::view(dir.store())?, dir.path(), &[])?;
         // Production needs no judge, and may not even be linked with one.

@@ -66,8 +66,11 @@ pub(in crate::cli) struct WeightsOptions {
     pub(in crate::cli) steps: Option<u64>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(in crate::cli) struct PromptOptions {
+    /// Several workflows, tuned one after another within one budget, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with = "workflow")]
+    pub(in crate::cli) workflows: Vec<String>,
     /// The slots to tune, separated by commas
     #[arg(long, value_name = "SLOTS", value_delimiter = ',')]
     pub(in crate::cli) slots: Vec<String>,

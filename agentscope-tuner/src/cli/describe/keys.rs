@@ -48,7 +48,8 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Where `key` stands for a table: its path, what is said of it, and itself. `profiles` holds the whole file again.
+    /// Where `key` stands for a table: its path, what is said of it, and itself. `profiles` and `per-workflow` hold the
+    /// whole file again.
     fn table(&self, name: &str, key: &'a Value) -> Option<(Vec<String>, String, &'a Value)> {
         let mut path = self.path.clone();
         path.push(name.to_owned());

@@ -1,89 +1,37 @@
-//! The verbs that run a strategy: over configured rows, kept in a run directory.
+//! One command over one workflow: prepared, run, shown.
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    INTERRUPTED,
-    args::{Common, Format},
-    command::Command,
-    monitor::Monitors,
-    progress, show, usage,
-};
 use crate::{
     candidate::Candidate,
+    cli::{
+        INTERRUPTED,
+        args::{Common, Format},
+        command::Command,
+        monitor::Monitors,
+        progress, show, usage,
+    },
     config::Config,
     error::{Error, ErrorKind, Result},
     registry::Registry,
     report,
     rollout::{
-        Engine, Store, Task,
+        Engine, ModelTable, Store, Task,
         remote::{self, RayOptions},
     },
     strategy::{Inputs, Outcome, Strategy},
-    tuner::{
-        CONFIG, DIRECTORY, RunDir, Session, configuration, evaluation_tasks, learning_tasks, ray_options,
-        write_report,
-    },
+    tuner::{RunDir, Session, dry_models, evaluation_tasks, learning_tasks, ray_options, write_report},
     workflow,
 };
 
-/// Keys of the store's facts.
-const COMMAND: &str = "command";
-const LIMIT: &str = "limit";
 /// The numbers of all steps, as lines of JSON.
 const METRICS: &str = "metrics.jsonl";
 
-/// Begins a new run.
-pub(super) fn start(
-    registry: &Registry,
-    config: &Config,
-    common: &Common,
-    command: &Command,
-) -> Result<ExitCode> {
-    // Everything that can be wrong is found before a directory is made.
-    let drive = Drive::prepare(registry, config, common, command)?;
-    let dir = RunDir::create(&Session::runs(config), command.verb())?;
-    let store = Store::open(dir.store())?;
-    remember(&store, config, common, command)?;
-    drive.run(&dir, store)
-}
-
-/// Continues the run in `dir`.
-pub(super) fn proceed(common: &Common, dir: &RunDir) -> Result<ExitCode> {
-    let store = Store::open(dir.store())?;
-    let fact = |key: &str| {
-        store.meta(key)?.ok_or_else(|| {
-            let message = format!("{} was killed before it began: start it again", dir.path().display());
-            Error::new(ErrorKind::Store, message)
-        })
-    };
-    let command: Command = serde_json::from_str(&fact(COMMAND)?).map_err(|error| {
-        Error::new(ErrorKind::Store, "the run's command cannot be read").with_source(error)
-    })?;
-    let config = configuration(&store, dir.path(), &common.overrides())?;
-    let registry = Registry::builder().linked().entries(config.workflows()).build()?;
-    let common = &Common { limit: fact(LIMIT)?.parse().ok(), ..common.clone() };
-    Drive::prepare(&registry, &config, common, &command)?.run(dir, store)
-}
-
-fn remember(store: &Store, config: &Config, common: &Common, command: &Command) -> Result<()> {
-    let json = serde_json::to_string(command)
-        .map_err(|error| Error::new(ErrorKind::Store, "the command cannot be kept").with_source(error))?;
-    let directory = std::path::absolute(&config.directory).unwrap_or_else(|_| config.directory.clone());
-    let directory = if config.directory == Path::new("") { std::env::current_dir()? } else { directory };
-    store.put_meta(COMMAND, &json)?;
-    store.put_meta(CONFIG, &config.snapshot)?;
-    store.put_meta(DIRECTORY, &directory.to_string_lossy())?;
-    store.put_meta(LIMIT, &common.limit.map(|limit| limit.to_string()).unwrap_or_default())?;
-    store.flush_blocking()
-}
-
 /// A command with all that it needs.
-struct Drive<'a> {
+pub(super) struct Drive<'a> {
     config: &'a Config,
-    common: &'a Common,
     session: Session<'a>,
     /// The cluster that rollouts run on, if any.
     ray: Option<RayOptions>,
@@ -94,7 +42,9 @@ struct Drive<'a> {
 }
 
 impl<'a> Drive<'a> {
-    fn prepare(
+    /// # Errors
+    /// Everything that can be wrong before a model is asked.
+    pub(super) fn prepare(
         registry: &'a Registry,
         config: &'a Config,
         common: &'a Common,
@@ -111,14 +61,35 @@ impl<'a> Drive<'a> {
             false => [Vec::new(), evaluation_tasks(config, limit)?],
         };
         let ray = ray_options(config)?;
-        Ok(Self { config, common, session, ray, strategy, candidates, train, eval })
+        Ok(Self { config, session, ray, strategy, candidates, train, eval })
     }
 
-    fn run(self, dir: &RunDir, store: Store) -> Result<ExitCode> {
-        let stop = CancellationToken::new();
+    /// The models that it asks, their keys included.
+    ///
+    /// # Errors
+    /// Names the model that cannot be made, with the remedy.
+    fn models(&self) -> Result<ModelTable> {
         let models = self.session.models(&self.candidates)?;
         let models = self.session.with_models(models, &self.strategy.models())?;
-        let models = self.strategy.adapt(models)?;
+        self.strategy.adapt(models)
+    }
+
+    /// What the strategy would be given, shown to `look` without asking a model.
+    ///
+    /// # Errors
+    /// Names the model that cannot be made or the row that does not fit, or is that of `look`.
+    pub(super) fn rehearse(&self, look: impl FnOnce(&Inputs<'_>) -> Result<()>) -> Result<()> {
+        let scratch = tempfile::tempdir()?;
+        let store = Store::open(scratch.path().join("rehearsal.sqlite"))?;
+        let engine = self.session.engine(dry_models(&self.models()?), store, CancellationToken::new())?;
+        self.train.iter().chain(&self.eval).try_for_each(|task| engine.check_task(task))?;
+        look(&Inputs { train: &self.train, ..Inputs::measuring(&engine, &self.eval) })
+    }
+
+    /// Runs the strategy, and keeps what it came to in `dir`.
+    pub(super) fn run(self, dir: &RunDir, store: Store) -> Result<Done> {
+        let stop = CancellationToken::new();
+        let models = self.models()?;
         let engine = self.session.engine(models, store, stop.clone())?;
         self.train.iter().chain(&self.eval).try_for_each(|task| engine.check_task(task))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -128,21 +99,18 @@ impl<'a> Drive<'a> {
         if !metrics.is_empty() {
             dir.write(METRICS, &report::json_lines(&metrics))?;
         }
-        let json = serde_json::to_string_pretty(&outcome)?;
-        let path = dir.write_outcome(&json)?;
+        let path = dir.write_outcome(&serde_json::to_string_pretty(&outcome)?)?;
         // A run that was paid for is not lost because it cannot be drawn.
         let report = write_report(dir).inspect_err(show::error).ok();
-        match self.common.format() {
-            Format::Json => show::line(&json),
-            Format::Text => {
-                show::line(&report::table(&outcome));
-                show_failures(&engine)?;
-                show::line(&report::spending(&engine.spent()));
-                let report = report.map(|report| format!("{} and ", report.display())).unwrap_or_default();
-                show::line(&format!("kept in {report}{}", path.display()));
-            }
-        }
-        Ok(exit_code(&outcome, &stop, dir))
+        let report = report.map(|report| format!("{} and ", report.display())).unwrap_or_default();
+        let records = engine.store().rollouts()?;
+        Ok(Done {
+            outcome,
+            interrupted: stop.is_cancelled(),
+            failures: report::failures(records.iter().map(|(_, record)| record)),
+            spending: report::spending(&engine.spent()),
+            kept: format!("kept in {report}{}", path.display()),
+        })
     }
 
     /// Runs the strategy where rollouts are to run: in this process, or on a cluster that is joined before and left afterwards.
@@ -182,17 +150,53 @@ impl<'a> Drive<'a> {
     }
 }
 
-fn show_failures(engine: &Engine) -> Result<()> {
-    let records = engine.store().rollouts()?;
-    let failures = report::failures(records.iter().map(|(_, record)| record));
-    if !failures.is_empty() {
-        show::line(&failures);
+/// What a run came to.
+pub(super) struct Done {
+    pub(super) outcome: Outcome,
+    interrupted: bool,
+    /// Lines for people.
+    failures: String,
+    spending: String,
+    kept: String,
+}
+
+impl Done {
+    pub(super) fn show(&self, format: Format) {
+        match format {
+            Format::Json => _ = show::json(&self.outcome),
+            Format::Text => {
+                show::line(&report::table(&self.outcome));
+                if !self.failures.is_empty() {
+                    show::line(&self.failures);
+                }
+                show::line(&self.spending);
+                show::line(&self.kept);
+            }
+        }
     }
-    Ok(())
+
+    /// How the program ends; a run that is not complete goes on by resuming what is in `dir`.
+    pub(super) fn exit_code(&self, dir: &RunDir) -> ExitCode {
+        if let Some(why) = &self.outcome.stopped {
+            show::error(&Error::new(ErrorKind::Other, format!("the run is not complete: {why}")));
+            show::note(&format!("continue with: resume {}", dir.path().display()));
+            return if self.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE };
+        }
+        if is_decided(&self.outcome) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+/// Whether a complete run found what it was to find.
+pub(super) fn is_decided(outcome: &Outcome) -> bool {
+    let scored = outcome.candidates.iter().any(|summary| summary.counts.scored > 0);
+    scored && (outcome.candidates.len() < 2 || outcome.winner.is_some())
 }
 
 /// Stops the run on the first Ctrl-C, leaves at once on the second.
-pub(super) async fn stop_when(stop: &CancellationToken, time: Option<Duration>) -> std::convert::Infallible {
+pub(in crate::cli) async fn stop_when(
+    stop: &CancellationToken,
+    time: Option<Duration>,
+) -> std::convert::Infallible {
     let timer = async {
         match time {
             Some(time) => tokio::time::sleep(time).await,
@@ -207,15 +211,4 @@ pub(super) async fn stop_when(stop: &CancellationToken, time: Option<Duration>) 
     _ = tokio::signal::ctrl_c().await;
     workflow::kill_programs();
     std::process::exit(INTERRUPTED.into());
-}
-
-fn exit_code(outcome: &Outcome, stop: &CancellationToken, dir: &RunDir) -> ExitCode {
-    if let Some(why) = &outcome.stopped {
-        show::error(&Error::new(ErrorKind::Other, format!("the run is not complete: {why}")));
-        show::note(&format!("continue with: resume {}", dir.path().display()));
-        return if stop.is_cancelled() { ExitCode::from(INTERRUPTED) } else { ExitCode::FAILURE };
-    }
-    let scored = outcome.candidates.iter().any(|summary| summary.counts.scored > 0);
-    let decided = outcome.candidates.len() < 2 || outcome.winner.is_some();
-    if scored && decided { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
