@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::progress;
 use crate::{
-    config::MonitorTable,
+    config::Config,
     error::Result,
     report::{EventFile, MlFlow},
     rollout::Store,
@@ -28,12 +28,13 @@ pub(super) struct Monitors {
 impl Monitors {
     /// What `[monitor]` asks for; `learns` tells whether the run has steps at all.
     pub(super) async fn open(
-        table: &MonitorTable,
+        config: &Config,
         dir: &RunDir,
         store: &Store,
         workflow: &str,
         learns: bool,
     ) -> Result<Self> {
+        let table = &config.file.monitor;
         let wanted = learns && table.tensorboard.unwrap_or(true);
         let directory = wanted.then(|| dir.path().join(TENSORBOARD));
         let mlflow = match table.mlflow.as_ref().filter(|_| learns) {
@@ -41,7 +42,8 @@ impl Monitors {
             Some(server) => {
                 let experiment = server.experiment.as_deref().unwrap_or(workflow);
                 let name = dir.path().file_name().unwrap_or_default().to_string_lossy();
-                let run = MlFlow::begin(&server.url, experiment, &name, store.meta(MLFLOW)?).await?;
+                let known = store.meta(MLFLOW)?;
+                let run = MlFlow::begin(&server.url, experiment, &name, &config.flat(), known).await?;
                 store.put_meta(MLFLOW, run.run())?;
                 Some(run)
             }

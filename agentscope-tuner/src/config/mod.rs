@@ -151,6 +151,15 @@ impl Config {
             .collect()
     }
 
+    /// All settings that were given, as pairs of a key like `strategy.weights.steps` and its value.
+    pub fn flat(&self) -> Vec<(String, String)> {
+        let mut pairs = Vec::new();
+        if let Ok(table) = self.snapshot.parse::<toml::Table>() {
+            flatten("", &table, &mut pairs);
+        }
+        pairs
+    }
+
     /// `path` as the settings mean it.
     pub fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
         self.directory.join(path)
@@ -161,4 +170,15 @@ fn find() -> Option<PathBuf> {
     let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
     let directories = std::iter::once(PathBuf::new()).chain(package);
     directories.map(|directory| directory.join(FILE_NAME)).find(|path| path.is_file())
+}
+
+fn flatten(prefix: &str, table: &toml::Table, pairs: &mut Vec<(String, String)>) {
+    for (key, value) in table {
+        let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match value {
+            toml::Value::Table(inner) => flatten(&key, inner, pairs),
+            toml::Value::String(text) => pairs.push((key, text.clone())),
+            value => pairs.push((key, value.to_string())),
+        }
+    }
 }

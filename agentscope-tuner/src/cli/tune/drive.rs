@@ -135,8 +135,8 @@ impl<'a> Drive<'a> {
     /// Runs the strategy; meanwhile shows the progress, and stops on Ctrl-C or when the time is up.
     async fn watched(&self, engine: &Engine, stop: &CancellationToken, dir: &RunDir) -> Result<Outcome> {
         let Self { config, session, strategy, train, eval, .. } = self;
-        let (table, workflow) = (&config.file.monitor, session.workflow.meta.name);
-        let monitors = Monitors::open(table, dir, engine.store(), workflow, strategy.learns()).await?;
+        let workflow = session.workflow.meta.name;
+        let monitors = Monitors::open(config, dir, engine.store(), workflow, strategy.learns()).await?;
         let inputs = Inputs { engine, train, eval, directory: dir.path(), monitor: &monitors };
         let outcome = tokio::select! {
             outcome = strategy.run(inputs) => outcome,
