@@ -6,11 +6,11 @@ use std::{env, fmt::Write as _, fs, path::PathBuf};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sources = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?)
-        .join("../../agentscope-tuner-policy/src/kernels/train/cuda/source");
+        .join("../../agentscope-tuner-policy/src/kernels/cuda/source");
     let mut files = fs::read_dir(&sources)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<Vec<_>, _>>()?;
-    // Headers first, as in front of every source: common.cuh, then tiles.cuh.
+    // Headers first, as in front of every source: common.cuh before those that use it.
     files.sort_by_key(|path| (path.extension().is_some_and(|extension| extension == "cu"), path.clone()));
     let (mut includes, mut table) = (String::new(), String::new());
     for path in &files {

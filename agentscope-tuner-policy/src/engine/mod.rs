@@ -6,8 +6,12 @@
 //! what was found in the cache and how many threads there are makes no difference. So the same request with the same
 //! seed gives the same completion, always.
 
+mod angles;
 mod blocks;
-mod forward;
+#[cfg(any(feature = "cuda", test))]
+mod card;
+mod cpu;
+mod model;
 mod request;
 mod sampler;
 mod scheduler;
@@ -16,24 +20,37 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod ticket;
-mod weights;
 mod worker;
 
-use std::thread::JoinHandle;
+use std::{sync::Arc, thread::JoinHandle};
 
 use dfdx::tensor::Cpu;
 use tokio::sync::{mpsc, oneshot};
 
+#[cfg(any(feature = "cuda", test))]
+use self::card::CardModel;
+use self::{
+    cpu::{CpuModel, Weights},
+    scheduler::Scheduler,
+    sequence::Sequence,
+    settings::Plan,
+    worker::Command,
+};
 pub use self::{
     request::{Completion, Event, Finish, Guide, Request, Sampling, Token, TopLogProb},
     scheduler::Counters,
     settings::EngineSettings,
     ticket::Ticket,
 };
-use self::{sequence::Sequence, worker::Command};
+#[cfg(feature = "cuda")]
+use crate::device::Precision;
+#[cfg(any(feature = "cuda", test))]
+use crate::kernels::cuda::card::Card;
 use crate::{
     config::PolicyConfig,
+    device::{self, DeviceKind},
     error::{Error, ErrorKind, Result},
+    kernels::threads::Threads,
     params::Params,
 };
 
@@ -47,27 +64,78 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Packs `params` and starts the engine's thread.
+    /// Takes a copy of `params` to where the engine computes, and starts its thread.
     ///
     /// # Errors
-    /// Names the setting that is out of its range, or that the system granted no thread.
+    /// Names the setting that is out of its range, what is wrong with the device, or that the system granted no thread.
     pub fn new(config: &PolicyConfig, params: &Params<Cpu>, settings: &EngineSettings) -> Result<Self> {
         let plan = settings.resolve(config)?;
-        let weights = weights::Weights::new(params);
-        let (commands, inbox) = mpsc::unbounded_channel();
-        let shape = config.clone();
-        let thread = std::thread::Builder::new()
-            .name("decode".into())
-            .spawn(move || worker::run(shape, weights, plan, inbox))
-            .map_err(|error| {
-                Error::new(ErrorKind::Io, "the system granted no thread to the engine").with_source(error)
-            })?;
-        Ok(Self {
-            commands: Some(commands),
-            thread: Some(thread),
-            vocabulary: config.vocab_size,
-            context: plan.capacity.context,
+        match settings.device {
+            DeviceKind::Cpu => Self::on_cpu(config.clone(), params, plan),
+            #[cfg(feature = "cuda")]
+            DeviceKind::Cuda => {
+                let precision = settings.precision;
+                Self::on_card(config.clone(), params, plan, precision == Precision::Bf16, move || {
+                    let device = device::cuda(0)?;
+                    device::set_precision(&device, precision)?;
+                    Ok(device)
+                })
+            }
+            #[cfg(not(feature = "cuda"))]
+            DeviceKind::Cuda => Err(Error::new(ErrorKind::Config, device::WITHOUT_GPUS)),
+        }
+    }
+
+    fn on_cpu(config: PolicyConfig, params: &Params<Cpu>, plan: Plan) -> Result<Self> {
+        let weights = Weights::new(params);
+        Self::start(plan, config.vocab_size, move |inbox| {
+            let (vocabulary, threads) = (config.vocab_size, Arc::new(Threads::new(plan.threads)));
+            let model = CpuModel::new(config, weights, plan.capacity, Arc::clone(&threads));
+            // All of it on a thread of the pool: a step that began outside would wake one, and be woken when it ends.
+            threads.enter(|| worker::serve(Scheduler::new(model, plan.limits, vocabulary), inbox));
         })
+    }
+
+    /// On the card that `open` gives, whose handle may not leave the engine's thread; matrices are bf16 where `half`.
+    #[cfg(any(feature = "cuda", test))]
+    fn on_card<C: Card<Error: Into<Error>>>(
+        config: PolicyConfig,
+        params: &Params<Cpu>,
+        plan: Plan,
+        half: bool,
+        open: impl FnOnce() -> Result<C> + Send + 'static,
+    ) -> Result<Self> {
+        let (vocabulary, params) = (config.vocab_size, params.clone());
+        let (ready, opened) = std::sync::mpsc::channel();
+        let engine = Self::start(plan, vocabulary, move |inbox| {
+            let made = open().and_then(|card| CardModel::new(card, config, &params, plan.capacity, half));
+            drop(params);
+            // Nobody has given up waiting.
+            let tell = |said| _ = ready.send(said);
+            match made {
+                Err(error) => tell(Err(error)),
+                Ok(model) => {
+                    tell(Ok(()));
+                    worker::serve(Scheduler::new(model, plan.limits, vocabulary), inbox);
+                }
+            }
+        })?;
+        opened.recv().map_err(|_| stopped())??;
+        Ok(engine)
+    }
+
+    fn start(
+        plan: Plan,
+        vocabulary: usize,
+        work: impl FnOnce(mpsc::UnboundedReceiver<Command>) + Send + 'static,
+    ) -> Result<Self> {
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let thread = std::thread::Builder::new().name("decode".into()).spawn(move || work(inbox));
+        let thread = thread.map_err(|error| {
+            Error::new(ErrorKind::Io, "the system granted no thread to the engine").with_source(error)
+        })?;
+        let context = plan.capacity.context;
+        Ok(Self { commands: Some(commands), thread: Some(thread), vocabulary, context })
     }
 
     /// The longest sequence, prompt and completion together, in tokens.
@@ -96,7 +164,7 @@ impl Engine {
     pub async fn update(&self, params: &Params<Cpu>) -> Result<u64> {
         let (done, version) = oneshot::channel();
         self.send(Command::Update(Box::new(params.clone()), done))?;
-        version.await.map_err(|_| stopped())
+        version.await.map_err(|_| stopped())?
     }
 
     /// What the engine has done so far.

@@ -45,6 +45,12 @@ struct Tempered<'a> {
     log_sum: f64,
 }
 
+/// The error of logits that no token can be drawn from.
+pub(crate) fn diverged() -> Error {
+    let message = "the model's logits are not finite: its weights have diverged; load an earlier checkpoint";
+    Error::new(ErrorKind::Numeric, message)
+}
+
 impl Sampler {
     pub(crate) fn new(vocabulary: usize) -> Self {
         Self { sums: vec![0.0; vocabulary.div_ceil(CHUNK)], candidates: Vec::with_capacity(vocabulary) }
@@ -136,14 +142,7 @@ impl<'a> Tempered<'a> {
             },
         );
         tempered.log_sum = f64::from(highest) + sums.iter().sum::<f64>().ln();
-        if tempered.log_sum.is_finite() {
-            Ok(tempered)
-        } else {
-            Err(Error::new(
-                ErrorKind::Numeric,
-                "the model's logits are not finite: its weights have diverged; load an earlier checkpoint",
-            ))
-        }
+        if tempered.log_sum.is_finite() { Ok(tempered) } else { Err(diverged()) }
     }
 
     #[inline(always)]

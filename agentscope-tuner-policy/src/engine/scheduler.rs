@@ -2,21 +2,23 @@
 
 use std::collections::VecDeque;
 
+use dfdx::tensor::Cpu;
+
 use crate::{
     engine::{
         blocks::{Blocks, Known, ROOT},
-        forward::{Batch, Model, Row},
+        model::{BLOCK, Batch, Model, Next, Row},
         request::{Event, Token},
-        sampler::{Limits, Sampler},
+        sampler::{Limits, Sampled, Sampler},
         sequence::Sequence,
     },
-    error::Result,
-    kernels::kv_cache::BLOCK,
+    error::{Error, Result},
+    params::Params,
 };
 
 /// The sequences and the step that moves them on.
-pub(crate) struct Scheduler {
-    model: Model,
+pub(crate) struct Scheduler<M> {
+    model: M,
     blocks: Blocks,
     sampler: Sampler,
     waiting: VecDeque<Sequence>,
@@ -26,7 +28,6 @@ pub(crate) struct Scheduler {
     /// Which running sequence each sampled row belongs to.
     sampling: Vec<usize>,
     limits: StepLimits,
-    vocabulary: usize,
     version: u64,
     pub(crate) counters: Counters,
 }
@@ -53,10 +54,10 @@ pub struct Counters {
     pub preempted: u64,
 }
 
-impl Scheduler {
-    pub(crate) fn new(model: Model, limits: StepLimits, vocabulary: usize) -> Self {
+impl<M: Model> Scheduler<M> {
+    pub(crate) fn new(model: M, limits: StepLimits, vocabulary: usize) -> Self {
         Self {
-            blocks: Blocks::new(model.cache.blocks()),
+            blocks: Blocks::new(model.blocks()),
             model,
             sampler: Sampler::new(vocabulary),
             waiting: VecDeque::new(),
@@ -64,7 +65,6 @@ impl Scheduler {
             batch: Batch::default(),
             sampling: Vec::with_capacity(limits.sequences),
             limits,
-            vocabulary,
             version: 0,
             counters: Counters::default(),
         }
@@ -78,12 +78,13 @@ impl Scheduler {
         self.waiting.is_empty() && self.running.is_empty()
     }
 
-    /// Changes the parameters between two steps. Sequences under way keep the keys and values they have.
-    pub(crate) fn update(&mut self, change: impl FnOnce(&mut Model)) -> u64 {
-        change(&mut self.model);
+    /// Changes the parameters between two steps, and gives their version. Sequences under way keep the keys and values they
+    /// have.
+    pub(crate) fn update(&mut self, params: &Params<Cpu>) -> Result<u64> {
+        self.model.refill(params)?;
         self.blocks.forget_all();
         self.version += 1;
-        self.version
+        Ok(self.version)
     }
 
     /// Admits, reads one batch of rows, samples.
@@ -94,13 +95,22 @@ impl Scheduler {
         if self.batch.rows.is_empty() {
             return;
         }
-        let logits = self.model.step(&self.batch);
+        if let Err(error) = self.model.step(&self.batch) {
+            return self.fail(&error);
+        }
         self.counters.steps += 1;
         self.counters.computed += self.batch.rows.len() as u64;
+        self.sample();
+    }
+
+    /// Chooses a token for each row that samples; sequences that end leave.
+    fn sample(&mut self) {
         let mut ended = Vec::new();
-        for (row, index) in logits.chunks_exact(self.vocabulary).zip(&self.sampling) {
+        for (row, index) in self.sampling.iter().enumerate() {
             let sequence = &mut self.running[*index];
-            let end = match sample(&mut self.sampler, row, sequence, self.version) {
+            let next = self.model.next(row);
+            let token = next.and_then(|next| choose(&mut self.sampler, next, sequence, self.version));
+            let end = match token {
                 Ok(token) => sequence.push(token).map(Event::Finished),
                 Err(error) => Some(Event::Failed(error)),
             };
@@ -114,6 +124,15 @@ impl Scheduler {
         for index in ended.into_iter().rev() {
             self.running.remove(index).release(&mut self.blocks);
         }
+    }
+
+    /// Ends what was under way: nobody knows which rows the model still read.
+    fn fail(&mut self, error: &Error) {
+        for mut sequence in self.running.drain(..) {
+            sequence.end(Event::Failed(Error::new(error.kind(), error.to_string())));
+            sequence.release(&mut self.blocks);
+        }
+        self.blocks.forget_all();
     }
 
     fn drop_abandoned(&mut self) {
@@ -159,14 +178,16 @@ impl Scheduler {
         let first = sequence.table.len();
         for tokens in sequence.tokens[sequence.computed..].chunks(BLOCK) {
             let Some(block) = self.blocks.take(node, tokens) else { break };
-            self.model.cache.clear(block);
+            self.model.clear(block);
             node = self.blocks.node(block);
             sequence.table.push(block);
         }
         if let (Some((from, length)), Some(&to)) = (copied, sequence.table.get(first)) {
-            self.model.cache.copy(from, to);
-            self.blocks.computed(to, length);
-            sequence.computed += length;
+            // What could not be copied is computed; if the device is at fault, the next step says so.
+            if self.model.copy(from, to).is_ok() {
+                self.blocks.computed(to, length);
+                sequence.computed += length;
+            }
         }
         source.into_iter().for_each(|block| self.blocks.release(block));
         self.counters.reused += sequence.computed as u64;
@@ -208,8 +229,8 @@ impl Scheduler {
         let table = self.batch.tables.len();
         self.batch.tables.extend_from_slice(&sequence.table);
         for position in sequence.computed..end {
-            let samples = position + 1 == sequence.tokens.len();
-            self.batch.rows.push(Row { token: sequence.tokens[position], position, table, samples });
+            let draw = (position + 1 == sequence.tokens.len()).then(|| sequence.draw());
+            self.batch.rows.push(Row { token: sequence.tokens[position], position, table, draw });
         }
         for block in sequence.computed / BLOCK..end.div_ceil(BLOCK) {
             self.blocks.computed(sequence.table[block], (end - block * BLOCK).min(BLOCK));
@@ -233,38 +254,29 @@ impl Scheduler {
 }
 
 /// Sees to it that `position` has a block that knows its token.
-fn place(blocks: &mut Blocks, model: &mut Model, sequence: &mut Sequence, position: usize) -> bool {
+fn place<M: Model>(blocks: &mut Blocks, model: &mut M, sequence: &mut Sequence, position: usize) -> bool {
     let (block, slot) = (position / BLOCK, position % BLOCK);
     if block == sequence.table.len() {
         let parent = sequence.table.last().map_or(ROOT, |block| blocks.node(*block));
         let Some(taken) = blocks.take(parent, &[]) else { return false };
-        model.cache.clear(taken);
+        model.clear(taken);
         sequence.table.push(taken);
     }
     blocks.plan(sequence.table[block], slot, sequence.tokens[position]);
     true
 }
 
-fn sample(sampler: &mut Sampler, logits: &[f32], sequence: &mut Sequence, version: u64) -> Result<Token> {
-    let index = sequence.sampled();
-    let request = &mut sequence.request;
-    let allowed = request.guide.as_mut().and_then(|guide| guide.allowed());
-    let limits = Limits { seen: sequence.seen.as_deref(), allowed };
-    let uniform = uniform(request.sampling.seed, index as u64);
+fn choose(sampler: &mut Sampler, next: Next<'_>, sequence: &mut Sequence, version: u64) -> Result<Token> {
     let mut top = Vec::new();
-    let sampled =
-        sampler.sample(logits, &request.sampling, limits, uniform, &mut top, request.top_log_probs)?;
-    Ok(Token { id: sampled.token, log_prob: sampled.log_prob, version, top })
-}
-
-/// A number in [0, 1) that depends on the seed and the index alone: the finaliser of SplitMix64 (Steele et al., 2014)
-/// over both.
-fn uniform(seed: u64, index: u64) -> f64 {
-    let mix = |mut z: u64| {
-        z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+    let Sampled { token: id, log_prob } = match next {
+        Next::Sampled(sampled) => sampled,
+        Next::Logits(logits) => {
+            let uniform = sequence.uniform();
+            let request = &mut sequence.request;
+            let allowed = request.guide.as_mut().and_then(|guide| guide.allowed());
+            let limits = Limits { seen: sequence.seen.as_deref(), allowed };
+            sampler.sample(logits, &request.sampling, limits, uniform, &mut top, request.top_log_probs)?
+        }
     };
-    (mix(mix(seed) ^ index) >> 11) as f64 / (1_u64 << 53) as f64
+    Ok(Token { id, log_prob, version, top })
 }

@@ -4,6 +4,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::engine::{
     blocks::Blocks,
+    model::Draw,
     request::{Event, Finish, Request, Token},
 };
 
@@ -49,6 +50,28 @@ impl Sequence {
     /// How many tokens were sampled.
     pub(crate) fn sampled(&self) -> usize {
         self.tokens.len() - self.request.prompt.len()
+    }
+
+    /// How the next token is to be chosen.
+    pub(crate) fn draw(&self) -> Draw {
+        let Request { sampling, guide, top_log_probs, .. } = &self.request;
+        let free = guide.is_none() && self.seen.is_none() && !sampling.truncates() && *top_log_probs == 0;
+        match free {
+            true => Draw::Free { temperature: sampling.temperature, uniform: self.uniform() },
+            false => Draw::Host,
+        }
+    }
+
+    /// The random number, in [0, 1), by which the next token is drawn. It depends on the seed and on how many were drawn alone:
+    /// the finaliser of SplitMix64 (Steele et al., 2014) over both.
+    pub(crate) fn uniform(&self) -> f64 {
+        let mix = |mut z: u64| {
+            z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        };
+        (mix(mix(self.request.sampling.seed) ^ self.sampled() as u64) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// Takes the next token, tells it, and says whether it was the last.

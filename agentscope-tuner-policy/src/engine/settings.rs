@@ -2,9 +2,12 @@
 
 use crate::{
     config::PolicyConfig,
-    engine::{forward::Capacity, scheduler::StepLimits},
+    device::{DeviceKind, Precision},
+    engine::{
+        model::{BLOCK, Capacity},
+        scheduler::StepLimits,
+    },
     error::{Error, ErrorKind, Result},
-    kernels::kv_cache::BLOCK,
 };
 
 /// How large an engine is; what is left out is chosen from the model and the machine.
@@ -20,11 +23,23 @@ pub struct EngineSettings {
     pub cache_bytes: usize,
     /// Threads; left out, one for each core.
     pub threads: Option<usize>,
+    /// Where the engine computes.
+    pub device: DeviceKind,
+    /// How it multiplies; on the CPU always in f32.
+    pub precision: Precision,
 }
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { max_sequences: 64, max_rows: 256, context: None, cache_bytes: 1 << 30, threads: None }
+        Self {
+            max_sequences: 64,
+            max_rows: 256,
+            context: None,
+            cache_bytes: 1 << 30,
+            threads: None,
+            device: DeviceKind::Cpu,
+            precision: Precision::F32,
+        }
     }
 }
 
@@ -37,6 +52,15 @@ pub(crate) struct Plan {
 }
 
 impl EngineSettings {
+    /// Settings that keep a device busy: a GPU reads more rows at once, and has more memory for keys and values.
+    pub fn on(device: DeviceKind) -> Self {
+        let here = Self { device, ..Self::default() };
+        match device {
+            DeviceKind::Cpu => here,
+            DeviceKind::Cuda => Self { max_sequences: 256, max_rows: 2048, cache_bytes: 8 << 30, ..here },
+        }
+    }
+
     pub(crate) fn resolve(&self, config: &PolicyConfig) -> Result<Plan> {
         let longest = config.max_position_embeddings;
         let context = self.context.unwrap_or(longest.min(8192));
@@ -46,6 +70,9 @@ impl EngineSettings {
                 "max_rows ({}) must be at least max_sequences ({}), and that at least 1",
                 self.max_rows, self.max_sequences
             ));
+        }
+        if self.device == DeviceKind::Cpu && self.precision != Precision::F32 {
+            return fault(format!("the CPU computes in f32, not in {}", self.precision));
         }
         if context < 2 || context > longest {
             return fault(format!(

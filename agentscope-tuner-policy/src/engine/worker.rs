@@ -1,7 +1,5 @@
 //! The engine's thread: takes commands between steps.
 
-use std::sync::Arc;
-
 use dfdx::tensor::Cpu;
 use tokio::sync::{
     mpsc::{UnboundedReceiver, error::TryRecvError},
@@ -9,15 +7,12 @@ use tokio::sync::{
 };
 
 use crate::{
-    config::PolicyConfig,
     engine::{
-        forward::Model,
+        model::Model,
         scheduler::{Counters, Scheduler},
         sequence::Sequence,
-        settings::Plan,
-        weights::Weights,
     },
-    kernels::threads::Threads,
+    error::Result,
     params::Params,
 };
 
@@ -26,22 +21,13 @@ pub(crate) enum Command {
     /// Continue a sequence.
     Continue(Box<Sequence>),
     /// Take other parameters, then tell the version.
-    Update(Box<Params<Cpu>>, oneshot::Sender<u64>),
+    Update(Box<Params<Cpu>>, oneshot::Sender<Result<u64>>),
     /// Tell what was done so far.
     Count(oneshot::Sender<Counters>),
 }
 
 /// Steps while there is work, sleeps while there is none, ends when nobody can send any more.
-pub(crate) fn run(config: PolicyConfig, weights: Weights, plan: Plan, inbox: UnboundedReceiver<Command>) {
-    let vocabulary = config.vocab_size;
-    let threads = Arc::new(Threads::new(plan.threads));
-    let model = Model::new(config, weights, plan.capacity, Arc::clone(&threads));
-    let scheduler = Scheduler::new(model, plan.limits, vocabulary);
-    // All of it on a thread of the pool: a step that began outside would wake one, and be woken when it ends.
-    threads.enter(|| serve(scheduler, inbox));
-}
-
-fn serve(mut scheduler: Scheduler, mut inbox: UnboundedReceiver<Command>) {
+pub(crate) fn serve<M: Model>(mut scheduler: Scheduler<M>, mut inbox: UnboundedReceiver<Command>) {
     loop {
         let command = match scheduler.is_idle() {
             true => inbox.blocking_recv().ok_or(TryRecvError::Disconnected),
@@ -55,11 +41,11 @@ fn serve(mut scheduler: Scheduler, mut inbox: UnboundedReceiver<Command>) {
     }
 }
 
-fn obey(scheduler: &mut Scheduler, command: Command) {
+fn obey<M: Model>(scheduler: &mut Scheduler<M>, command: Command) {
     match command {
         Command::Continue(sequence) => scheduler.push(*sequence),
         Command::Update(params, done) => {
-            let version = scheduler.update(|model| model.weights_mut().refill(&params));
+            let version = scheduler.update(&params);
             // The optimiser updates in place only when nobody else holds the buffers.
             drop(params);
             let _ = done.send(version);

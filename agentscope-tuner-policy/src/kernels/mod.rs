@@ -1,6 +1,9 @@
-//! The arithmetic on the CPU. Loops are plain Rust, compiled once for each instruction set and chosen at run time.
+//! The arithmetic. On the CPU loops are plain Rust, compiled once for each instruction set and chosen at run time; `cuda` has
+//! that of NVIDIA GPUs.
 
 pub(crate) mod columns;
+#[cfg(any(feature = "cuda", test))]
+pub(crate) mod cuda;
 pub(crate) mod kv_cache;
 pub(crate) mod math;
 pub(crate) mod packed;

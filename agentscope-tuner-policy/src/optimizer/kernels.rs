@@ -4,7 +4,7 @@ use dfdx::tensor::Cpu;
 use rayon::prelude::*;
 
 #[cfg(feature = "cuda")]
-use crate::kernels::train::cuda::ops::optimizer;
+use crate::kernels::cuda::ops::optimizer;
 use crate::{
     device::Buffer,
     error::{Error, ErrorKind, Result},

@@ -13,7 +13,7 @@ mod tests;
 mod training;
 
 pub use learn::{Example, PolicyReport, PolicyUpdate, Preference, PreferenceReport, SupervisedReport};
-pub use training::{DeviceKind, Training};
+pub use training::Training;
 
 use std::path::Path;
 

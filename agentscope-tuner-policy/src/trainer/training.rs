@@ -14,16 +14,6 @@ use crate::{
     trajectory::Trajectory,
 };
 
-/// Where a trainer computes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DeviceKind {
-    /// The CPU: the same bits, whatever the number of threads.
-    #[default]
-    Cpu,
-    /// The first NVIDIA GPU. Needs the feature `cuda`.
-    Cuda,
-}
-
 /// What a training loop asks of a trainer, whatever device that computes on.
 pub trait Training {
     /// Learns from rollouts: [`Trainer::learn`].

@@ -35,6 +35,8 @@ inline float __shfl_xor_sync(unsigned, float value, unsigned mask) {
     return emulator::exchange(value, (threadIdx.x ^ mask) % 32);
 }
 
+inline float __shfl_sync(unsigned, float value, unsigned lane) { return emulator::exchange(value, lane % 32); }
+
 inline float __int_as_float(int bits) {
     float value;
     std::memcpy(&value, &bits, sizeof value);

@@ -1,6 +1,6 @@
 //! The engine against the textbook in f64, and against itself under every other way to run.
 
-use super::{complete, engine, greedy, prompt, small};
+use super::{assert_textbook, complete, engine, prompt, requests, small};
 use crate::{
     engine::{EngineSettings, Request, Sampling},
     testing::{families, log_sum_exp, reference_logits, tensors, tiny},
@@ -10,21 +10,8 @@ use crate::{
 fn greedy_tokens_and_log_probabilities_are_the_textbooks() {
     for config in families() {
         let engine = engine(&config, &small());
-        let tensors = tensors(&config, 7);
         for length in [1, 15, 16, 17, 40] {
-            let mut ids = prompt(length, 3);
-            let request = Request { sampling: greedy(), ..Request::new(ids.clone(), 20) };
-            let completion = complete(&engine, vec![request]).remove(0);
-            assert_eq!(completion.tokens.len(), 20);
-            for token in completion.tokens {
-                let logits = reference_logits(&config, &tensors, &ids).pop().unwrap();
-                let chosen = logits[token.id as usize];
-                let best = logits.iter().copied().fold(f64::MIN, f64::max);
-                assert!(best - chosen < 1e-4, "{config:?}: not the most likely token");
-                let exact = chosen - log_sum_exp(&logits);
-                assert!((f64::from(token.log_prob) - exact).abs() < 1e-4, "{} not {exact}", token.log_prob);
-                ids.push(token.id);
-            }
+            assert_textbook(&engine, &config, length, 1e-4);
         }
     }
 }
@@ -49,18 +36,6 @@ fn the_log_probability_is_that_of_the_tempered_distribution() {
         assert!((f64::from(top.log_prob) - (tempered[id] - total)).abs() < 1e-4);
     }
     assert_eq!(token.top.len(), 3);
-}
-
-/// A mix of lengths, seeds and common beginnings.
-fn requests() -> Vec<Request> {
-    let mut all = Vec::new();
-    for index in 0..14_u64 {
-        let mut ids = prompt([3, 16, 33, 50, 20, 33, 33][index as usize % 7], index as usize / 7);
-        ids.push(index as u32 % 3);
-        let sampling = Sampling { seed: index, ..Sampling::default() };
-        all.push(Request { sampling, ..Request::new(ids, 25) });
-    }
-    all
 }
 
 #[test]

@@ -11,10 +11,10 @@ use super::{
 use crate::kernels::vectorized;
 
 /// Cosines and sines of the angles, `positions x head_dim / 2`, and the position of each row.
-pub(super) struct Angles<'a> {
-    pub(super) cos: &'a [f32],
-    pub(super) sin: &'a [f32],
-    pub(super) positions: &'a [u32],
+pub(crate) struct Angles<'a> {
+    pub(crate) cos: &'a [f32],
+    pub(crate) sin: &'a [f32],
+    pub(crate) positions: &'a [u32],
 }
 
 impl Angles<'_> {

@@ -7,14 +7,14 @@ use super::{attention::Tree, heads::Angles};
 pub struct CpuLayout {
     pub(super) trees: Vec<Tree>,
     /// The first row of its own sequence that each row attends to.
-    pub(super) first_keys: Vec<u32>,
+    pub(crate) first_keys: Vec<u32>,
     positions: Vec<u32>,
     cos: Vec<f32>,
     sin: Vec<f32>,
 }
 
 impl CpuLayout {
-    pub(super) fn new(
+    pub(crate) fn new(
         offsets: &[usize],
         branches: &[bool],
         window: Option<usize>,
@@ -40,7 +40,7 @@ impl CpuLayout {
         Self { trees: Tree::cut(offsets, branches), first_keys, positions, cos, sin }
     }
 
-    pub(super) fn angles(&self) -> Angles<'_> {
+    pub(crate) fn angles(&self) -> Angles<'_> {
         Angles { cos: &self.cos, sin: &self.sin, positions: &self.positions }
     }
 }

@@ -6,11 +6,9 @@
 mod attention;
 mod attention_backward;
 mod cpu;
-#[cfg(any(feature = "cuda", test))]
-pub(crate) mod cuda;
 mod embedding;
 mod heads;
-mod layout;
+pub(crate) mod layout;
 mod norm;
 mod parallel;
 mod pool;

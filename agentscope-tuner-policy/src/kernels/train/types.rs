@@ -85,12 +85,12 @@ impl Heads {
     }
 
     /// Query, key and value heads.
-    pub(super) fn total(self) -> usize {
+    pub(crate) fn total(self) -> usize {
         self.query_heads + 2 * self.kv_heads
     }
 
     /// Width of a row of outputs.
-    pub(super) fn query_width(self) -> usize {
+    pub(crate) fn query_width(self) -> usize {
         self.query_heads * self.head_dim
     }
 }

@@ -2,9 +2,9 @@
 
 use agentscope_tuner_policy::{
     adapter::{LoraConfig, Module},
+    device::DeviceKind,
     loss::{AdvantageSettings, Algorithm, DpoSettings, Importance, Overlong, PolicySettings, Scale},
     optimizer::{AdamWSettings, Decay, Schedule},
-    trainer::DeviceKind,
 };
 
 use super::{LoraTable, WarmStartTable, WeightsTable};

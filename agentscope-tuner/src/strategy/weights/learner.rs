@@ -10,10 +10,10 @@ use policy::{
     Params, PolicyConfig,
     adapter::LoraConfig,
     checkpoint::Checkpoint,
-    device::Cpu,
+    device::{Cpu, DeviceKind},
     optimizer::UpdateKernels,
     tape::ForwardSettings,
-    trainer::{DeviceKind, Trainer, TrainerSettings, Training},
+    trainer::{Trainer, TrainerSettings, Training},
 };
 use tokio::sync::oneshot;
 

@@ -2,9 +2,9 @@
 
 use policy::{
     adapter::LoraConfig,
+    device::DeviceKind,
     loss::{AdvantageSettings, Algorithm, Baseline, DpoSettings, Importance, Overlong, PolicySettings},
     optimizer::{AdamWSettings, Schedule},
-    trainer::DeviceKind,
 };
 
 use super::{Sampler, policy};

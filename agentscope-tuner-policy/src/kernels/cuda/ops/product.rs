@@ -21,10 +21,14 @@ pub(crate) struct Output<'a, C: Card> {
 
 impl<C: Card> View<'_, C> {
     fn lies_within(&self, card: &C, rows: usize, columns: usize) -> bool {
+        self.lies_below(card.len(self.values), rows, columns)
+    }
+
+    fn lies_below(&self, end: usize, rows: usize, columns: usize) -> bool {
+        let last = |count: usize, stride: usize| (count - 1) * stride;
         rows == 0
             || columns == 0
-            || self.offset + (rows - 1) * self.row_stride + (columns - 1) * self.column_stride
-                < card.len(self.values)
+            || self.offset + last(rows, self.row_stride) + last(columns, self.column_stride) < end
     }
 
     /// How column-major BLAS reads the transpose of this matrix of `rows x columns`; none where neither its rows nor its
@@ -45,6 +49,14 @@ impl<C: Card> View<'_, C> {
     }
 }
 
+impl<C: Card> Output<'_, C> {
+    /// For sizes above 0.
+    fn holds(&self, card: &C, rows: usize, columns: usize) -> bool {
+        let last = self.offset + (rows - 1) * self.row_stride + columns - 1;
+        self.row_stride >= columns && last < card.len(self.values)
+    }
+}
+
 /// `out = alpha a b`, or `out += alpha a b`. A product of no columns by no rows is 0.
 pub(crate) fn product<C: Card>(
     card: &C,
@@ -58,8 +70,7 @@ pub(crate) fn product<C: Card>(
     if rows == 0 || columns == 0 || (inner == 0 && out.accumulate) {
         return Ok(());
     }
-    let last = out.offset + (rows - 1) * out.row_stride + columns - 1;
-    card.check(out.row_stride >= columns && last < card.len(out.values))?;
+    card.check(out.holds(card, rows, columns))?;
     card.check(a.lies_within(card, rows, inner) && b.lies_within(card, inner, columns))?;
     match gemm(&out, shape, alpha, a, b) {
         Some(gemm) if inner > 0 => match card.precision(out.values)? {
@@ -95,6 +106,38 @@ fn gemm<C: Card>(
     })
 }
 
+/// [`product`] of matrices that are bf16 already, two numbers in the place of one f32.
+pub(crate) fn product_of_halves<C: Card>(
+    card: &C,
+    out: Output<'_, C>,
+    shape: Shape,
+    a: &View<'_, C>,
+    b: &View<'_, C>,
+) -> Result<(), C::Error> {
+    let Shape { rows, columns, inner } = shape;
+    let within = |view: &View<'_, C>, rows, columns| {
+        view.offset == 0 && view.lies_below(2 * card.len(view.values), rows, columns)
+    };
+    card.check(rows > 0 && columns > 0 && inner > 0 && out.holds(card, rows, columns))?;
+    card.check(within(a, rows, inner) && within(b, inner, columns))?;
+    let gemm = gemm(&out, shape, 1.0, a, b).ok_or_else(|| card.misfit())?;
+    // SAFETY: the checks above: all three matrices lie within their buffers.
+    unsafe { card.multiply(&Gemm { half: true, ..gemm }, b.values, a.values, out.values) }
+}
+
+/// The first `numbers` of a buffer rounded to bf16, packed into another.
+pub(crate) fn halve<C: Card>(
+    card: &C,
+    values: &C::Floats,
+    numbers: usize,
+    out: &mut C::Floats,
+) -> Result<(), C::Error> {
+    card.check(card.len(values) >= numbers && 2 * card.len(out) >= numbers)?;
+    let whole = View { values, offset: 0, row_stride: numbers, column_stride: 1 };
+    // SAFETY: as has been checked.
+    unsafe { to_bf16(card, &whole, (1, numbers), out) }
+}
+
 /// The product of the inputs rounded to bf16.
 fn rounded<C: Card>(
     card: &C,
@@ -120,21 +163,35 @@ fn round<C: Card>(
     columns: usize,
 ) -> Result<(C::Floats, Operand), C::Error> {
     let (vectors, along) = if operand.transposed { (columns, rows) } else { (rows, columns) };
+    let mut out = card.floats((vectors * along).div_ceil(2))?;
+    let stored = View { row_stride: operand.leading as usize, column_stride: 1, ..*view };
+    // SAFETY: the view lies within its buffer, as `product` has checked, and `leading` is the distance of its vectors.
+    unsafe { to_bf16(card, &stored, (vectors, along), &mut out)? };
+    let leading = i32::try_from(along).map_err(|_| card.misfit())?;
+    Ok((out, Operand { leading, offset: 0, ..operand }))
+}
+
+/// Packs the vectors of a matrix, which stand in its rows.
+///
+/// # Safety
+/// The view lies within its buffer, and two numbers of it have room in the place of one of `out`.
+unsafe fn to_bf16<C: Card>(
+    card: &C,
+    view: &View<'_, C>,
+    (vectors, along): (usize, usize),
+    out: &mut C::Floats,
+) -> Result<(), C::Error> {
     let elements = vectors * along;
-    let mut out = card.floats(elements.div_ceil(2))?;
     let mut arguments = [
         Argument::Read(view.values),
-        Argument::Write(&mut out),
+        Argument::Write(out),
         length(view.offset),
-        Argument::Length(operand.leading as u64),
+        length(view.row_stride),
         count(along),
         length(elements),
     ];
-    // SAFETY: the view lies within its buffer, as `product` has checked, and `leading` is the distance of its vectors;
-    // two of the `elements` fit in the place of one float.
-    unsafe { card.launch(Launch::elements("to_bf16", elements), &mut arguments)? };
-    let leading = i32::try_from(along).map_err(|_| card.misfit())?;
-    Ok((out, Operand { leading, offset: 0, ..operand }))
+    // SAFETY: the caller's promise.
+    unsafe { card.launch(Launch::elements("to_bf16", elements), &mut arguments) }
 }
 
 /// The product by a kernel of our own, whatever the strides.

@@ -2,7 +2,7 @@
 
 use super::{Emulated, assert_close, wide};
 use crate::{
-    kernels::train::cuda::ops::{
+    kernels::cuda::ops::{
         elementwise,
         embedding::{self, Ids},
         optimizer,

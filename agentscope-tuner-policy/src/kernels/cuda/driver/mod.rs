@@ -11,9 +11,8 @@ use cudarc::driver::{DriverError, sys::CUresult};
 use dfdx::tensor::{Cuda, CudaError};
 
 use self::context::Context;
-use super::card::Precision;
 use crate::{
-    device::{Buffer, Device},
+    device::{Buffer, Device, Precision},
     error::{Error, ErrorKind, Result},
 };
 

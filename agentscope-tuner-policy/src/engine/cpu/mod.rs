@@ -1,54 +1,38 @@
-//! One step of the model over a batch of rows: a row is one token of one sequence at one position.
+//! The model on the CPU.
+
+mod weights;
 
 use std::sync::Arc;
 
+use dfdx::tensor::Cpu;
+
+pub(crate) use self::weights::Weights;
+use self::weights::{Affine, LayerWeights};
+use super::{
+    angles::Angles,
+    model::{BLOCK, Batch, Capacity, Model, Next, Row},
+};
 use crate::{
     config::PolicyConfig,
-    engine::weights::{Affine, LayerWeights, Weights},
+    error::Result,
     kernels::{
         columns::Columns,
-        kv_cache::{Attention, BLOCK, KvCache},
+        kv_cache::{Attention, KvCache},
         rows,
         threads::Threads,
     },
+    params::Params,
 };
-
-/// One token to be read by the model.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Row {
-    pub(crate) token: u32,
-    pub(crate) position: usize,
-    /// Where the block table of its sequence starts in [`Batch::tables`].
-    pub(crate) table: usize,
-    /// The next token will be sampled from this row's logits.
-    pub(crate) samples: bool,
-}
-
-/// The rows of one step. Rows of one sequence stand in the order of their positions.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    pub(crate) rows: Vec<Row>,
-    /// The block tables of the sequences, one after another.
-    pub(crate) tables: Vec<u32>,
-}
 
 /// The model, its cache and its scratch memory; a step allocates nothing.
 #[derive(Debug)]
-pub(crate) struct Model {
+pub(crate) struct CpuModel {
     config: PolicyConfig,
     weights: Weights,
-    pub(crate) cache: KvCache,
+    cache: KvCache,
     angles: Angles,
     threads: Arc<Threads>,
     scratch: Scratch,
-}
-
-/// Cosine and sine of each position and rotary pair.
-#[derive(Debug)]
-struct Angles {
-    cos: Vec<f32>,
-    sin: Vec<f32>,
-    pairs: usize,
 }
 
 /// Activations of one step, row-major.
@@ -65,20 +49,7 @@ struct Scratch {
     scores: Vec<Vec<[f32; BLOCK]>>,
 }
 
-/// The largest step and context that a [`Model`] has memory for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Capacity {
-    /// Rows of one step.
-    pub(crate) rows: usize,
-    /// Rows of one step that are sampled from.
-    pub(crate) samples: usize,
-    /// Tokens of one sequence.
-    pub(crate) context: usize,
-    /// Blocks of the cache.
-    pub(crate) blocks: usize,
-}
-
-impl Model {
+impl CpuModel {
     pub(crate) fn new(
         config: PolicyConfig,
         weights: Weights,
@@ -90,17 +61,37 @@ impl Model {
         let scratch = Scratch::new(&config, capacity, threads.count());
         Self { config, weights, cache, angles, threads, scratch }
     }
+}
 
-    /// The packed parameters, to refill them between steps.
-    pub(crate) fn weights_mut(&mut self) -> &mut Weights {
-        &mut self.weights
+impl Model for CpuModel {
+    fn blocks(&self) -> usize {
+        self.cache.blocks()
     }
 
-    /// Reads the rows of `batch` and gives the logits of those that sample, one row of `vocab_size` each.
-    pub(crate) fn step(&mut self, batch: &Batch) -> &mut [f32] {
+    fn clear(&mut self, block: u32) {
+        self.cache.clear(block);
+    }
+
+    fn copy(&mut self, from: u32, to: u32) -> Result<()> {
+        self.cache.copy(from, to);
+        Ok(())
+    }
+
+    fn refill(&mut self, params: &Params<Cpu>) -> Result<()> {
+        self.weights.refill(params);
+        Ok(())
+    }
+
+    fn step(&mut self, batch: &Batch) -> Result<()> {
         let Self { config, weights, cache, angles, threads, scratch } = self;
         let mut step = Step { config, cache, angles, threads, batch };
-        threads.enter(|| step.run(weights, scratch))
+        threads.enter(|| step.run(weights, scratch));
+        Ok(())
+    }
+
+    fn next(&self, sampling: usize) -> Result<Next<'_>> {
+        let vocabulary = self.config.vocab_size;
+        Ok(Next::Logits(&self.scratch.logits[sampling * vocabulary..][..vocabulary]))
     }
 }
 
@@ -114,7 +105,7 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    fn run<'s>(&mut self, weights: &Weights, scratch: &'s mut Scratch) -> &'s mut [f32] {
+    fn run(&mut self, weights: &Weights, scratch: &mut Scratch) {
         let (count, width) = (self.batch.rows.len(), self.config.hidden_size);
         let hidden = &mut scratch.hidden[..count * width];
         for (row, hidden) in self.batch.rows.iter().zip(hidden.chunks_exact_mut(width)) {
@@ -124,7 +115,7 @@ impl Step<'_> {
             self.attention(index, layer, scratch);
             self.feed_forward(layer, scratch);
         }
-        self.logits(weights, scratch)
+        self.logits(weights, scratch);
     }
 
     fn attention(&mut self, index: usize, layer: &LayerWeights, scratch: &mut Scratch) {
@@ -225,11 +216,11 @@ impl Step<'_> {
         });
     }
 
-    fn logits<'s>(&self, weights: &Weights, scratch: &'s mut Scratch) -> &'s mut [f32] {
+    fn logits(&self, weights: &Weights, scratch: &mut Scratch) {
         let Scratch { hidden, normed, logits, .. } = scratch;
         let width = self.config.hidden_size;
         let mut count = 0;
-        for (index, _) in self.batch.rows.iter().enumerate().filter(|(_, row)| row.samples) {
+        for (index, _) in self.batch.draws() {
             hidden.copy_within(index * width..(index + 1) * width, count * width);
             count += 1;
         }
@@ -237,28 +228,10 @@ impl Step<'_> {
         rows::rms_norm(&hidden[..count * width], &weights.norm, self.config.rms_norm_eps, normed);
         let logits = &mut logits[..count * self.config.vocab_size];
         weights.head.multiply(self.threads, normed, logits, None, false);
-        logits
     }
 
     fn multiply(&self, weights: &Affine, x: &[f32], y: &mut [f32], add: bool) {
         weights.matrix.multiply(self.threads, x, y, weights.bias.as_deref(), add);
-    }
-}
-
-impl Angles {
-    /// Angles are rounded to f32 before their cosine, as Hugging Face computes them.
-    fn new(config: &PolicyConfig, positions: usize) -> Self {
-        let frequencies = config.rope_frequencies();
-        let angles = (0..positions).flat_map(|position| {
-            frequencies.iter().map(move |frequency| f64::from(frequency * position as f32))
-        });
-        let (cos, sin) = angles.map(|angle| (angle.cos() as f32, angle.sin() as f32)).unzip();
-        Self { cos, sin, pairs: frequencies.len() }
-    }
-
-    fn at(&self, position: usize) -> (&[f32], &[f32]) {
-        let start = position * self.pairs;
-        (&self.cos[start..][..self.pairs], &self.sin[start..][..self.pairs])
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the operations ask of a card, and how a kernel is launched: the same for an NVIDIA GPU and for the emulator that
 //! tests run on, so that geometry, arguments and their order are tested too.
 
+use crate::device::Precision;
+
 /// Threads of a warp.
 pub(super) const WARP: usize = 32;
 /// Shared memory that every card gives a block without being asked.
@@ -36,18 +38,6 @@ pub(crate) enum Argument<'a, C: Card + ?Sized> {
     Length(u64),
     /// A number.
     Real(f32),
-}
-
-/// How products treat their inputs; outputs, sums and what is stored are f32 in any case.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Precision {
-    /// 24 bits of significand.
-    #[default]
-    F32,
-    /// Tensor cores with 11 bits of significand and the range of f32, from Ampere on.
-    Tf32,
-    /// Inputs are rounded to bfloat16, 8 bits of significand and the range of f32, in scratch memory; from Ampere on.
-    Bf16,
 }
 
 /// `out = alpha left right + beta out` on column-major matrices, as BLAS counts: `left` is m x k, `right` k x n.
@@ -93,6 +83,9 @@ pub(crate) trait Card {
     fn upload(&self, values: &[f32]) -> Result<Self::Floats, Self::Error>;
 
     fn download(&self, values: &Self::Floats) -> Result<Vec<f32>, Self::Error>;
+
+    /// Copies the numbers from `start` on, as many as `into` has.
+    fn read(&self, values: &Self::Floats, start: usize, into: &mut [f32]) -> Result<(), Self::Error>;
 
     /// Copies integers to the card.
     fn words(&self, words: &[u32]) -> Result<Self::Words, Self::Error>;

@@ -3,9 +3,12 @@
 /// CUDA C of all kernels.
 pub(super) const SOURCE: &str = concat!(
     include_str!("source/common.cuh"),
+    include_str!("source/heads.cuh"),
     include_str!("source/tiles.cuh"),
     include_str!("source/attention.cu"),
     include_str!("source/attention_backward.cu"),
+    include_str!("source/decode.cu"),
+    include_str!("source/draw.cu"),
     include_str!("source/elementwise.cu"),
     include_str!("source/embedding.cu"),
     include_str!("source/heads.cu"),
@@ -29,7 +32,7 @@ mod tests {
 
     #[test]
     fn every_file_is_in_the_text() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kernels/train/cuda/source");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/kernels/cuda/source");
         for file in fs::read_dir(folder).unwrap() {
             let path = file.unwrap().path();
             assert!(SOURCE.contains(&fs::read_to_string(&path).unwrap()), "{} is left out", path.display());

@@ -14,8 +14,7 @@ mod driver;
 pub(crate) mod ops;
 mod source;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
-pub use self::card::Precision;
 #[cfg(feature = "cuda")]
 pub use self::driver::{cuda, set_precision};

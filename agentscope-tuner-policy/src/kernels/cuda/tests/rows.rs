@@ -2,14 +2,14 @@
 
 use super::{Emulated, assert_close, slopes, wide};
 use crate::{
-    kernels::train::{
-        Heads, LogitsBlock,
+    kernels::{
         cuda::ops::{
             attention::Layout,
             embedding::Ids,
             heads::{self, Norms},
             norm, softmax, swiglu,
         },
+        train::{Heads, LogitsBlock},
     },
     testing::numbers,
 };

@@ -4,6 +4,7 @@
 #![expect(unsafe_code, reason = "a card's launches are unsafe")]
 
 mod attention;
+mod decode;
 mod memory;
 mod product;
 mod rows;
@@ -12,14 +13,33 @@ use std::cell::RefCell;
 
 use cuda_emulator::Order;
 
-use super::card::{Argument, Card, Gemm, Launch, Operand, Precision};
+use super::card::{Argument, Card, Gemm, Launch, Operand};
+use crate::{
+    device::Precision,
+    error::{Error, ErrorKind},
+};
 
 /// The host as a card.
-#[derive(Default)]
-struct Emulated {
+#[derive(Debug, Default)]
+pub(crate) struct Emulated {
     precision: Precision,
     /// Names of the kernels launched, and of BLAS.
     log: RefCell<Vec<&'static str>>,
+    /// The kernel that is refused.
+    refuses: Option<&'static str>,
+}
+
+impl Emulated {
+    /// A card that refuses to start a kernel.
+    pub(crate) fn refusing(kernel: &'static str) -> Self {
+        Self { refuses: Some(kernel), ..Self::default() }
+    }
+}
+
+impl From<String> for Error {
+    fn from(refusal: String) -> Self {
+        Self::new(ErrorKind::Device, refusal)
+    }
 }
 
 impl Card for Emulated {
@@ -44,12 +64,20 @@ impl Card for Emulated {
         Ok(values.to_vec())
     }
 
+    fn read(&self, values: &Vec<f32>, start: usize, into: &mut [f32]) -> Result<(), String> {
+        into.copy_from_slice(&values[start..start + into.len()]);
+        Ok(())
+    }
+
     fn words(&self, words: &[u32]) -> Result<Vec<u32>, String> {
         Ok(words.to_vec())
     }
 
     unsafe fn launch(&self, launch: Launch, arguments: &mut [Argument<'_, Self>]) -> Result<(), String> {
         self.log.borrow_mut().push(launch.kernel);
+        if self.refuses == Some(launch.kernel) {
+            return Err(format!("{} is refused", launch.kernel));
+        }
         let [first, second] =
             [Order::Ascending, Order::Descending].map(|order| run(launch, arguments, order));
         let (first, second) = (first?, second?);

@@ -22,8 +22,8 @@ use dfdx::tensor::{Cuda, CudaError, Storage};
 
 use super::{Shared, compile};
 use crate::{
+    device::Precision,
     error::{Error, ErrorKind, Result},
-    kernels::train::cuda::card::Precision,
 };
 
 /// One for each of cudarc's devices; they live as long as the process, as devices do.

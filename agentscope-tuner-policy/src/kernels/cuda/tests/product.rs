@@ -1,10 +1,11 @@
 //! Products of strided matrices, and rounding to bf16.
 
-use super::{Emulated, Precision, assert_close};
+use super::{Emulated, assert_close};
 use crate::{
-    kernels::train::{
-        Shape,
+    device::Precision,
+    kernels::{
         cuda::ops::product::{Output, View, product},
+        train::Shape,
     },
     testing::numbers,
 };

@@ -1,16 +1,5 @@
 // Causal attention over packed sequences with an online softmax (Dao et al., arXiv 2205.14135).
 
-// Takes a tile of scores into the maximum and the sum of a row; leaves the weights, and gives what all that was summed
-// before has to be multiplied by.
-__device__ inline float take_scores(float score, bool seen, float *top, float *sum, float *weight) {
-    float next = fmaxf(*top, warp_max(seen ? score : minus_infinity()));
-    float factor = *top > minus_infinity() ? expf(*top - next) : 0.0f;
-    *weight = seen ? expf(score - next) : 0.0f;
-    *sum = *sum * factor + warp_sum(*weight);
-    *top = next;
-    return factor;
-}
-
 // Writes the output, rows x (query heads x dim), and the log-sum-exp of the scores, rows x query heads.
 KERNEL attention(const float *split, const u32 *spans, const u32 *tiles, float *out, float *log_sums, u32 rows,
                  u32 query_heads, u32 kv_heads, u32 dim, float scale, u32 blocks_of_tile) {

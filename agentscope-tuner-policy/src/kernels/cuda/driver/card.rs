@@ -15,8 +15,8 @@ use dfdx::tensor::{CpuError, Cuda, CudaError, Storage};
 
 use super::Context;
 use crate::{
-    device::Buffer,
-    kernels::train::cuda::card::{Argument, Card, Gemm, Launch, Operand, Precision},
+    device::{Buffer, Precision},
+    kernels::cuda::card::{Argument, Card, Gemm, Launch, Operand},
 };
 
 type Result<T> = std::result::Result<T, CudaError>;
@@ -52,6 +52,14 @@ impl Card for Cuda {
             0 => Ok(Vec::new()),
             _ => Ok(values.device().dtoh_sync_copy(&**values)?),
         }
+    }
+
+    fn read(&self, values: &Self::Floats, start: usize, into: &mut [f32]) -> Result<()> {
+        self.check(start + into.len() <= Card::len(self, values))?;
+        if !into.is_empty() {
+            values.device().dtoh_sync_copy_into(&values.slice(start..start + into.len()), into)?;
+        }
+        Ok(())
     }
 
     fn words(&self, words: &[u32]) -> Result<Self::Words> {

@@ -7,8 +7,7 @@ use dfdx::tensor::{Cuda, CudaError};
 
 use crate::{
     device::Buffer,
-    kernels::train::{
-        HeadNorms, HeadNormsBackward, Heads, Kernels, LogitsBlock, Matrix, Shape, Target,
+    kernels::{
         cuda::{
             card::Card,
             ops::{
@@ -21,6 +20,7 @@ use crate::{
                 softmax, swiglu,
             },
         },
+        train::{HeadNorms, HeadNormsBackward, Heads, Kernels, LogitsBlock, Matrix, Shape, Target},
     },
 };
 

@@ -12,19 +12,28 @@ pub(crate) fn forward<C: Card>(
     let (len, columns) = (card.len(x), card.len(scale));
     card.check(columns > 0 && len.is_multiple_of(columns))?;
     let mut out = card.floats(len)?;
-    if len > 0 {
-        let launch = Launch::rows("rms_norm", len / columns, columns);
-        let mut arguments = [
-            Argument::Read(x),
-            Argument::Read(scale),
-            Argument::Write(&mut out),
-            count(columns),
-            Argument::Real(eps),
-        ];
-        // SAFETY: one block a row; `x` and `out` hold all rows, and `scale` is as long as one.
-        unsafe { card.launch(launch, &mut arguments)? };
-    }
+    forward_into(card, (x, len / columns), scale, eps, &mut out)?;
     Ok(out)
+}
+
+/// [`forward`] of the first `rows` rows, into memory that is there.
+pub(crate) fn forward_into<C: Card>(
+    card: &C,
+    (x, rows): (&C::Floats, usize),
+    scale: &C::Floats,
+    eps: f32,
+    out: &mut C::Floats,
+) -> Result<(), C::Error> {
+    let columns = card.len(scale);
+    card.check(card.len(x) >= rows * columns && card.len(out) >= rows * columns)?;
+    if rows == 0 {
+        return Ok(());
+    }
+    let launch = Launch::rows("rms_norm", rows, columns);
+    let mut arguments =
+        [Argument::Read(x), Argument::Read(scale), Argument::Write(out), count(columns), Argument::Real(eps)];
+    // SAFETY: one block a row; `x` and `out` hold all rows, and `scale` is as long as one.
+    unsafe { card.launch(launch, &mut arguments) }
 }
 
 /// The gradients: that of `x` is written or added to, that of the scale added to.

@@ -2,9 +2,9 @@
 
 use super::{Emulated, assert_close, wide};
 use crate::{
-    kernels::train::{
-        Heads,
+    kernels::{
         cuda::ops::attention::{Layout, backward, forward},
+        train::Heads,
     },
     testing::numbers,
 };

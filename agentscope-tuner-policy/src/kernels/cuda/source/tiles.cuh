@@ -55,6 +55,17 @@ __device__ inline void clear(float (*sums)[PARTS]) {
         for (u32 p = 0; p < PARTS; ++p) sums[r][p] = 0.0f;
 }
 
+// Takes a tile of scores into the maximum and the sum of a row; leaves the weights, and gives what all that was summed
+// before has to be multiplied by.
+__device__ inline float take_scores(float score, bool seen, float *top, float *sum, float *weight) {
+    float next = fmaxf(*top, warp_max(seen ? score : minus_infinity()));
+    float factor = *top > minus_infinity() ? expf(*top - next) : 0.0f;
+    *weight = seen ? expf(score - next) : 0.0f;
+    *sum = *sum * factor + warp_sum(*weight);
+    *top = next;
+    return factor;
+}
+
 // Writes the rows of a warp that exist, each times its factor.
 __device__ inline void store(float *out, u64 stride, float (*sums)[PARTS], const float *factors, u32 count, u32 dim) {
     for (u32 r = 0; r < count && r < ROWS; ++r)
