@@ -1,4 +1,5 @@
-//! Tokens a second of the decode engine, for one sequence and for 64 at once.
+//! Tokens a second of the decode engine, for one sequence and for 64 at once; on a GPU (`DEVICE=cuda`, and `PRECISION=bf16` where
+//! wanted) for 256 as well.
 //!
 //! With `PEER_PYTHON` naming a Python that has torch and transformers, each round also runs `peers/pytorch_decode.py` on
 //! the same shape, so that both meet the same load; the ratio is the median of the rounds' ratios.
@@ -13,7 +14,7 @@ use agentscope_tuner_policy::{
     engine::{Engine, EngineSettings, Request, Sampling},
 };
 use dfdx::tensor::Cpu;
-use support::{Shape, median, peer, wanted};
+use support::{Shape, device, median, peer, precision, wanted};
 use tokio::runtime::{Builder, Runtime};
 
 const ROUNDS: usize = 5;
@@ -30,16 +31,24 @@ struct Load {
     batches: usize,
 }
 
-/// Tokens of each sequence and batches of a round, by shape, for one and for 64 sequences.
-const LOADS: [[[usize; 2]; 2]; 4] =
-    [[[2000, 1], [32, 20]], [[1000, 1], [32, 10]], [[200, 1], [32, 2]], [[40, 1], [32, 1]]];
+/// How many sequences are decoded at once.
+const SEQUENCES: [usize; 3] = [1, 64, 256];
+
+/// Tokens of each sequence and batches of a round, by shape, for so many sequences.
+const LOADS: [&[[usize; 2]]; 5] = [
+    &[[2000, 1], [32, 20]],
+    &[[1000, 1], [32, 10]],
+    &[[200, 1], [32, 2]],
+    &[[40, 1], [32, 1]],
+    &[[200, 1], [200, 1], [200, 1]],
+];
 
 fn main() {
     let runtime = Builder::new_current_thread().build().expect("a runtime needs nothing");
     println!("parameters | sequences | ours | PyTorch | ours / PyTorch");
     for (index, shape) in wanted() {
-        for (sequences, [tokens, batches]) in [1, 64].into_iter().zip(LOADS[index]) {
-            compare(&runtime, &shape, Load { sequences, tokens, batches });
+        for (sequences, [tokens, batches]) in SEQUENCES.iter().zip(LOADS[index]) {
+            compare(&runtime, &shape, Load { sequences: *sequences, tokens: *tokens, batches: *batches });
         }
     }
 }
@@ -48,7 +57,8 @@ fn compare(runtime: &Runtime, shape: &Shape, load: Load) {
     let Load { sequences, tokens, batches } = load;
     let config = shape.config(PROMPT + tokens);
     let params = Params::new(&Cpu::default(), &config, shape.checkpoint()).expect("names and shapes fit");
-    let settings = EngineSettings { threads: Some(2), ..EngineSettings::default() };
+    let settings =
+        EngineSettings { threads: Some(2), precision: precision(), ..EngineSettings::on(device()) };
     let engine = Engine::new(&config, &params, &settings).expect("valid settings");
     let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     run(runtime, &engine, shape, Load { tokens: 3, ..load });

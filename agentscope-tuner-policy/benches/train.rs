@@ -1,5 +1,5 @@
 //! Forward and backward of the mean token loss, on `THREADS` threads (2 unless it is set), of the shape with number
-//! `SHAPE` (all unless it is set): median milliseconds, and the processor time of a step, which other programs on the
+//! `SHAPE` (all unless it is set), or on a GPU (`DEVICE=cuda`, and `PRECISION=bf16` where wanted): median milliseconds, and the processor time of a step, which other programs on the
 //! machine disturb less. Processor time counts waiting threads that spin, so compare it on one thread.
 //!
 //! With `PEER_PYTHON` naming a Python that has torch and transformers, each round also runs `peers/pytorch_train.py` on
@@ -12,19 +12,20 @@ use std::time::Instant;
 
 use agentscope_tuner_policy::{
     Params, PolicyConfig,
-    tape::{Batch, ForwardSettings, Targets, forward, log_probs},
+    device::DeviceKind,
+    tape::{Batch, ForwardSettings, Kernels, Targets, forward, log_probs},
 };
 use dfdx::{
     prelude::MeanTo,
-    tensor::{Cpu, OwnedTape},
+    tensor::{Cpu, OwnedTape, Synchronize},
     tensor_ops::Backward,
 };
-use support::{Shape, median, peer, wanted};
+use support::{Shape, device, median, peer, wanted};
 
 const ROUNDS: usize = 3;
 
 /// Sequences, their length, and steps of a round, by shape.
-const WORK: [[usize; 3]; 4] = [[256, 9, 20], [16, 128, 10], [8, 128, 5], [4, 128, 2]];
+const WORK: [[usize; 3]; 5] = [[256, 9, 20], [16, 128, 10], [8, 128, 5], [4, 128, 2], [16, 1024, 3]];
 
 fn main() {
     let threads = std::env::var("THREADS").ok().and_then(|threads| threads.parse().ok()).unwrap_or(2);
@@ -32,13 +33,35 @@ fn main() {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().expect("no pool exists yet");
     println!("{threads} threads; ms a step, processor ms a step; PyTorch's; median ratio of each");
     for (index, shape) in wanted() {
-        compare(&shape, WORK[index], recompute, threads);
+        match device() {
+            DeviceKind::Cpu => compare(&Cpu::default(), &shape, WORK[index], recompute, threads),
+            DeviceKind::Cuda => on_gpu(&shape, WORK[index], recompute, threads),
+        }
     }
 }
 
-fn compare(shape: &Shape, [sequences, length, repeats]: [usize; 3], recompute: bool, threads: usize) {
+#[cfg(feature = "cuda")]
+fn on_gpu(shape: &Shape, work: [usize; 3], recompute: bool, threads: usize) {
+    use agentscope_tuner_policy::device::{cuda, set_precision};
+    let gpu = cuda(0).expect("DEVICE is cuda");
+    set_precision(&gpu, support::precision()).expect("the kernels are compiled");
+    compare(&gpu, shape, work, recompute, threads);
+}
+
+#[cfg(not(feature = "cuda"))]
+fn on_gpu(_: &Shape, _: [usize; 3], _: bool, _: usize) {
+    panic!("{}", agentscope_tuner_policy::device::WITHOUT_GPUS);
+}
+
+fn compare<D: Kernels + Synchronize>(
+    device: &D,
+    shape: &Shape,
+    [sequences, length, repeats]: [usize; 3],
+    recompute: bool,
+    threads: usize,
+) {
     let config = shape.config(length);
-    let params = Params::new(&Cpu::default(), &config, shape.checkpoint()).expect("names and shapes fit");
+    let params = Params::new(device, &config, shape.checkpoint()).expect("names and shapes fit");
     let batch = batch(shape.vocabulary, sequences, length);
     let mut rounds = Vec::new();
     step(&config, &params, &batch, recompute);
@@ -72,13 +95,19 @@ fn processor_ms() -> f64 {
 }
 
 /// Milliseconds of one step.
-fn step(config: &PolicyConfig, params: &Params<Cpu>, batch: &Batch, recompute: bool) -> f64 {
+fn step<D: Kernels + Synchronize>(
+    config: &PolicyConfig,
+    params: &Params<D>,
+    batch: &Batch,
+    recompute: bool,
+) -> f64 {
     let start = Instant::now();
     let settings = ForwardSettings { recompute };
     let hidden = forward(config, params, None, batch, OwnedTape::default(), settings).expect("a valid batch");
     let targets = Targets::next_tokens(batch);
     let out = log_probs(hidden, params.output_projection(), &targets, 1.0, 1 << 28).expect("valid targets");
     let grads = (-out.log_probs.mean()).backward();
+    params.norm.var.device().synchronize();
     let elapsed = start.elapsed().as_secs_f64() * 1e3;
     drop(grads);
     elapsed

@@ -7,6 +7,7 @@ mod common;
 use agentscope_tuner_policy::{
     Params, PolicyConfig,
     checkpoint::Checkpoint,
+    device::DeviceKind,
     engine::{Completion, Engine, EngineSettings, Request, Sampling},
     tape::{Batch, ForwardSettings, Kernels, LogProbs, Targets, forward, gradient, log_probs, logits},
 };
@@ -49,12 +50,13 @@ fn tape_log_probs<D: Kernels, T: Tape<f32, D>>(
     log_probs(hidden, params.output_projection(), &Targets::next_tokens(batch), temperature, PLENTY).unwrap()
 }
 
+/// A device for the tape, and one for the engine.
 macro_rules! on_every_device {
     ($($name:ident),* $(,)?) => {
         mod cpu {
             $(#[test]
             fn $name() {
-                super::$name(&dfdx::tensor::Cpu::default());
+                super::$name(&dfdx::tensor::Cpu::default(), super::DeviceKind::Cpu);
             })*
         }
         #[cfg(feature = "cuda")]
@@ -62,7 +64,7 @@ macro_rules! on_every_device {
             $(#[test]
             #[ignore = "needs an NVIDIA GPU"]
             fn $name() {
-                super::$name(&agentscope_tuner_policy::device::cuda(0).unwrap());
+                super::$name(&agentscope_tuner_policy::device::cuda(0).unwrap(), super::DeviceKind::Cuda);
             })*
         }
     };
@@ -72,9 +74,11 @@ on_every_device! {
     logits_of_a_packed_batch,
     log_probabilities_at_two_temperatures,
     gradients_of_the_mean_token_loss,
+    greedy_continuations_of_the_engine,
+    the_engine_reports_what_the_tape_computes,
 }
 
-fn logits_of_a_packed_batch<D: Kernels>(device: &D) {
+fn logits_of_a_packed_batch<D: Kernels>(device: &D, _: DeviceKind) {
     for name in MODELS {
         let (config, params, expected) = load(device, name);
         let batch = Batch::new(&expected.rows);
@@ -89,7 +93,7 @@ fn logits_of_a_packed_batch<D: Kernels>(device: &D) {
     }
 }
 
-fn log_probabilities_at_two_temperatures<D: Kernels>(device: &D) {
+fn log_probabilities_at_two_temperatures<D: Kernels>(device: &D, _: DeviceKind) {
     for name in MODELS {
         let (config, params, expected) = load(device, name);
         for temperature in [1.0, 0.7] {
@@ -108,7 +112,7 @@ fn log_probabilities_at_two_temperatures<D: Kernels>(device: &D) {
     }
 }
 
-fn gradients_of_the_mean_token_loss<D: Kernels>(device: &D) {
+fn gradients_of_the_mean_token_loss<D: Kernels>(device: &D, _: DeviceKind) {
     for name in MODELS {
         let (config, params, expected) = load(device, name);
         let batch = Batch::new(&expected.rows);
@@ -144,11 +148,10 @@ fn complete(engine: &Engine, requests: Vec<Request>) -> Vec<Completion> {
     tickets.into_iter().map(|ticket| runtime.block_on(ticket.completion()).unwrap()).collect()
 }
 
-#[test]
-fn greedy_continuations_of_the_engine() {
+fn greedy_continuations_of_the_engine<D: Kernels>(_: &D, kind: DeviceKind) {
     for name in MODELS {
         let (config, params, expected) = load(&Cpu::default(), name);
-        let engine = Engine::new(&config, &params, &EngineSettings::default()).unwrap();
+        let engine = Engine::new(&config, &params, &EngineSettings::on(kind)).unwrap();
         let sampling = Sampling { temperature: 0.0, ..Sampling::default() };
         let request = |(row, greedy): (&Vec<u32>, &Vec<u32>)| Request {
             sampling: sampling.clone(),
@@ -162,11 +165,11 @@ fn greedy_continuations_of_the_engine() {
     }
 }
 
-#[test]
-fn the_engine_reports_what_the_tape_computes() {
+fn the_engine_reports_what_the_tape_computes<D: Kernels>(device: &D, kind: DeviceKind) {
     for name in MODELS {
         let (config, params, expected) = load(&Cpu::default(), name);
-        let engine = Engine::new(&config, &params, &EngineSettings::default()).unwrap();
+        let (_, on_device, _) = load(device, name);
+        let engine = Engine::new(&config, &params, &EngineSettings::on(kind)).unwrap();
         for temperature in [1.0, 0.7] {
             let request = |(seed, row): (u64, &Vec<u32>)| Request {
                 sampling: Sampling { temperature, seed, ..Sampling::default() },
@@ -178,7 +181,7 @@ fn the_engine_reports_what_the_tape_computes() {
                 let ids: Vec<u32> =
                     row.iter().copied().chain(completion.tokens.iter().map(|t| t.id)).collect();
                 let settings = (NoneTape, ForwardSettings::default());
-                let taped = tape_log_probs((&config, &params), &Batch::new([ids]), temperature, settings);
+                let taped = tape_log_probs((&config, &on_device), &Batch::new([ids]), temperature, settings);
                 let taped = &taped.log_probs.as_vec()[row.len() - 1..];
                 assert_close(&format!("{name} at {temperature}"), &sampled, taped, 1e-4);
             }

@@ -3,9 +3,10 @@
     pip install torch transformers
     python pytorch_decode.py LAYERS WIDTH HEADS KV_HEADS INNER VOCABULARY TIED SEQUENCES PROMPT TOKENS BATCHES
 
-Prints tokens a second, sampling from the whole distribution.
+Prints tokens a second, sampling from the whole distribution. `DEVICE` and `PRECISION` are those of the bench.
 """
 
+import os
 import sys
 import time
 
@@ -36,12 +37,19 @@ def main() -> None:
         tie_word_embeddings=bool(tied),
         max_position_embeddings=prompt + tokens,
     )
-    model = LlamaForCausalLM(config).eval()
-    ids = torch.randint(vocabulary, (sequences, prompt))
+    device = os.environ.get("DEVICE", "cpu")
+    if os.environ.get("PRECISION") == "tf32":
+        torch.set_float32_matmul_precision("high")
+    number = torch.bfloat16 if os.environ.get("PRECISION") == "bf16" else torch.float32
+    model = LlamaForCausalLM(config).eval().to(device, number)
+    ids = torch.randint(vocabulary, (sequences, prompt), device=device)
     decode(model, ids, 3)
+    finish = torch.cuda.synchronize if device == "cuda" else lambda: None
+    finish()
     start = time.perf_counter()
     for _ in range(batches):
         decode(model, ids, tokens)
+    finish()
     print(f"{sequences * tokens * batches / (time.perf_counter() - start):.1f}")
 
 

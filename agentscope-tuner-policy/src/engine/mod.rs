@@ -4,7 +4,12 @@
 //! sequences with a common beginning share: the samples of one prompt, the turns of one conversation. Every token's
 //! logits depend on its own context alone, to the last bit: what else is in the batch, how a prompt was cut into steps,
 //! what was found in the cache and how many threads there are makes no difference. So the same request with the same
-//! seed gives the same completion, always.
+//! seed gives the same completion, always: on the CPU. On a card that holds but for rounding.
+//!
+//! ```text
+//! Engine ─ worker (a thread) ─ scheduler: blocks, sequences, sampler ─ Model ─┬─ cpu
+//!                                                                             └─ card: kernels/cuda
+//! ```
 
 mod angles;
 mod blocks;

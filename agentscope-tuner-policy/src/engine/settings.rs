@@ -57,7 +57,7 @@ impl EngineSettings {
         let here = Self { device, ..Self::default() };
         match device {
             DeviceKind::Cpu => here,
-            DeviceKind::Cuda => Self { max_sequences: 256, max_rows: 2048, cache_bytes: 8 << 30, ..here },
+            DeviceKind::Cuda => Self { max_sequences: 256, max_rows: 2048, cache_bytes: 4 << 30, ..here },
         }
     }
 

@@ -58,7 +58,8 @@ pub(super) fn serve(common: &Common, options: &ServeOptions) -> Result<ExitCode>
 fn models(common: &Common, options: &ServeOptions) -> Result<BTreeMap<String, Model>> {
     let specs = match &options.path {
         Some(path) => {
-            let spec = ModelSpec { path: Some(path.clone()), ..ModelSpec::new(EMBEDDED, "") };
+            let (path, device, precision) = (Some(path.clone()), options.device, options.precision);
+            let spec = ModelSpec { path, device, precision, ..ModelSpec::new(EMBEDDED, "") };
             vec![(None, spec)]
         }
         None => configured(common, &options.models)?,

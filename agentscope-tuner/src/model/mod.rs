@@ -5,6 +5,7 @@ mod assemble;
 mod build;
 mod builder;
 pub mod cassette;
+pub(crate) mod device;
 #[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod endpoint;
@@ -24,6 +25,7 @@ mod spec;
 mod usage;
 
 pub use builder::{ModelBuilder, anthropic, dashscope, deepseek, gemini, ollama, openai, vllm};
+pub use device::{Device, Precision};
 pub use provider::{ProviderEntry, provider_names};
 pub use request::{ChatRequest, ResponseFormat, Sampling, ToolChoice, ToolSpec};
 pub use response::{ChatEvent, ChatResponse, ChatStream, FinishReason, TokenLogprob, TokenTrace};

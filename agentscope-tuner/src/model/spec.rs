@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Model, Price, Sampling,
+    Device, Model, Precision, Price, Sampling, device,
     http::{base_url, header},
     provider::{Preset, ProviderEntry, provider_names},
 };
@@ -69,6 +69,14 @@ pub struct ModelSpec {
     /// The script, cassette or model directory of models inside this process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
+    /// Where an embedded model computes: `cpu`, which is meant when unset, or `cuda`, the first NVIDIA GPU, in programs built with
+    /// that feature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Device>,
+    /// How an embedded model multiplies on a GPU: `f32`, which is meant when unset, `tf32` or `bf16`, which halves the memory of its
+    /// weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Precision>,
     /// How tokens are drawn where a request leaves it open.
     #[serde(default)]
     pub sampling: Sampling,
@@ -112,6 +120,7 @@ impl ModelSpec {
         }
         faults.extend(self.headers.iter().filter_map(|(name, value)| header(name, value).err()));
         faults.extend(self.number_faults());
+        faults.extend(device::faults(self));
         faults.extend(self.price.iter().flat_map(Price::faults));
         faults.extend(self.sampling.faults().into_iter().map(|fault| format!("sampling.{fault}")));
         faults

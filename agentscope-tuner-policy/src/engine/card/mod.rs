@@ -142,8 +142,7 @@ impl<C: Card<Error: Into<Error>>> Model for CardModel<C> {
     }
 
     fn refill(&mut self, params: &Params<Cpu>) -> Result<()> {
-        self.weights = Weights::new(&self.card, params, self.half)?;
-        Ok(())
+        self.weights.refill(&self.card, params, self.half)
     }
 
     fn step(&mut self, batch: &Batch) -> Result<()> {

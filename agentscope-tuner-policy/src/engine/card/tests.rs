@@ -1,8 +1,10 @@
-//! The engine on the emulated card against the textbook, and beside the engine on the CPU.
+//! The engine on a card, emulated or, for those who have one, real: against the textbook, and beside the engine on the CPU.
+
+use std::fmt::Debug;
 
 use crate::{
     config::PolicyConfig,
-    device::Cpu,
+    device::{Cpu, DeviceKind, Precision},
     engine::{
         Completion, Engine, EngineSettings, Request, Sampling,
         sampler::{Limits, Sampler},
@@ -19,8 +21,42 @@ fn on(card: Emulated, config: &PolicyConfig, settings: &EngineSettings, half: bo
     Engine::on_card(config.clone(), &testing::params(config, 7), plan, half, move || Ok(card)).unwrap()
 }
 
+/// Starts an engine with the parameters of these tests.
+type Start = fn(&PolicyConfig, &EngineSettings) -> Engine;
+
 fn emulated(config: &PolicyConfig, settings: &EngineSettings) -> Engine {
-    on(Emulated::default(), config, settings, false)
+    on(Emulated::default(), config, settings, settings.precision == Precision::Bf16)
+}
+
+#[cfg(feature = "cuda")]
+fn real(config: &PolicyConfig, settings: &EngineSettings) -> Engine {
+    engine(config, &EngineSettings { device: DeviceKind::Cuda, ..settings.clone() })
+}
+
+macro_rules! on_every_card {
+    ($($name:ident),* $(,)?) => {
+        mod emulated {
+            $(#[test]
+            fn $name() {
+                super::$name(super::emulated);
+            })*
+        }
+        #[cfg(feature = "cuda")]
+        mod cuda {
+            $(#[test]
+            #[ignore = "needs an NVIDIA GPU"]
+            fn $name() {
+                super::$name(super::real);
+            })*
+        }
+    };
+}
+
+on_every_card! {
+    every_family_is_the_textbooks,
+    a_card_draws_what_the_cpu_draws,
+    an_update_replaces_all_weights,
+    halves_cost_only_their_rounding,
 }
 
 /// The same tokens, with log-probabilities that differ by rounding.
@@ -38,15 +74,13 @@ fn assert_same(ours: &[Completion], theirs: &[Completion]) {
     }
 }
 
-#[test]
-fn every_family_is_the_textbooks() {
+fn every_family_is_the_textbooks(start: Start) {
     for config in families() {
-        assert_textbook(&emulated(&config, &small()), &config, 17, 1e-4);
+        assert_textbook(&start(&config, &small()), &config, 17, 1e-4);
     }
 }
 
-#[test]
-fn a_card_draws_what_the_cpu_draws() {
+fn a_card_draws_what_the_cpu_draws(start: Start) {
     let config = tiny();
     let settings = EngineSettings { max_sequences: 5, max_rows: 20, ..small() };
     let mut all: Vec<Request> = requests().into_iter().take(7).collect();
@@ -55,7 +89,7 @@ fn a_card_draws_what_the_cpu_draws() {
     all[1].sampling.top_k = Some(5);
     all[3].top_log_probs = 2;
     all[4].sampling.repetition_penalty = 1.3;
-    let (ours, theirs) = (emulated(&config, &settings), engine(&config, &settings));
+    let (ours, theirs) = (start(&config, &settings), engine(&config, &settings));
     for _ in 0..2 {
         // The second time from what the caches hold.
         let again = || all.iter().map(|request| Request { guide: None, ..copy(request) }).collect();
@@ -70,10 +104,9 @@ fn copy(request: &Request) -> Request {
     Request { top_log_probs: request.top_log_probs, ..copy }
 }
 
-#[test]
-fn an_update_replaces_all_weights() {
+fn an_update_replaces_all_weights(start: Start) {
     let config = tiny();
-    let (ours, theirs) = (emulated(&config, &small()), engine(&config, &small()));
+    let (ours, theirs) = (start(&config, &small()), engine(&config, &small()));
     let other: Params<Cpu> = testing::params(&config, 1000);
     for engine in [&ours, &theirs] {
         complete(engine, vec![Request::new(prompt(20, 1), 3)]);
@@ -83,12 +116,11 @@ fn an_update_replaces_all_weights() {
     assert_same(&complete(&ours, ask()), &complete(&theirs, ask()));
 }
 
-#[test]
-fn halves_cost_only_their_rounding() {
+fn halves_cost_only_their_rounding(start: Start) {
     let config = PolicyConfig { qkv_bias: true, ..tiny() };
-    let engine = on(Emulated::default(), &config, &small(), true);
+    let halves = EngineSettings { device: DeviceKind::Cuda, precision: Precision::Bf16, ..small() };
+    let (engine, exact) = (start(&config, &halves), start(&config, &small()));
     assert_textbook(&engine, &config, 5, 0.2);
-    let exact = emulated(&config, &small());
     let ask = || vec![Request::new(prompt(5, 3), 1)];
     let [half, whole] = [&engine, &exact].map(|engine| complete(engine, ask()).remove(0).tokens[0].log_prob);
     assert_ne!(half.to_bits(), whole.to_bits(), "nothing was rounded");
@@ -111,21 +143,36 @@ fn a_refusal_of_the_card_ends_what_is_under_way() {
 }
 
 /// Tokens and log-probabilities that the card draws.
-fn drawn(card: &Emulated, logits: &[f32], vocabulary: usize, draws: &[(f32, f64)]) -> Vec<(u32, f32)> {
+fn drawn<C: Card<Error: Debug>>(
+    card: &C,
+    logits: &[f32],
+    vocabulary: usize,
+    draws: &[(f32, f64)],
+) -> Vec<(u32, f32)> {
     let words: Vec<u32> = draws.iter().flat_map(|(t, uniform)| decode::drawing(*t, *uniform)).collect();
     let mut out = card.floats(2 * draws.len()).unwrap();
-    decode::draw(card, (&logits.to_vec(), vocabulary), &words, &mut out).unwrap();
-    out.chunks(2).map(|pair| (pair[0].to_bits(), pair[1])).collect()
+    decode::draw(card, (&card.upload(logits).unwrap(), vocabulary), &words, &mut out).unwrap();
+    card.download(&out).unwrap().chunks(2).map(|pair| (pair[0].to_bits(), pair[1])).collect()
 }
 
 #[test]
 fn draws_are_those_of_the_sampler() {
-    let card = Emulated::default();
+    draws_on(&Emulated::default());
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+#[ignore = "needs an NVIDIA GPU"]
+fn draws_on_cuda_are_those_of_the_sampler() {
+    draws_on(&crate::device::cuda(0).unwrap());
+}
+
+fn draws_on<C: Card<Error: Debug>>(card: &C) {
     for vocabulary in [1, 67, 1023, 1025, 3000] {
         let draws = [(1.0, 0.0), (1.0, 0.3), (0.7, 0.62), (2.5, 0.999_999), (0.0, 0.5)];
         let logits: Vec<f32> =
             numbers(vocabulary * draws.len(), vocabulary as u32).iter().map(|x| 6.0 * x).collect();
-        let rows = drawn(&card, &logits, vocabulary, &draws);
+        let rows = drawn(card, &logits, vocabulary, &draws);
         for ((logits, (temperature, uniform)), (token, log_prob)) in
             logits.chunks(vocabulary).zip(draws).zip(rows)
         {

@@ -73,6 +73,20 @@ impl<C: Card<Error: Into<Error>>> Weights<C> {
             head: upload.affine(params.output_projection(), None)?,
         })
     }
+
+    /// Takes the numbers of `params`, which has the same shape, layer by layer: never are two copies of all of them on the card.
+    pub(super) fn refill(&mut self, card: &C, params: &Params<Cpu>, half: bool) -> Result<()> {
+        let upload = Upload { card, half };
+        if let Some(embedding) = &mut self.embedding {
+            *embedding = upload.matrix(&params.embedding)?;
+        }
+        for (layer, params) in self.layers.iter_mut().zip(&params.layers) {
+            *layer = upload.layer(params)?;
+        }
+        self.norm = upload.vector(&params.norm)?;
+        self.head = upload.affine(params.output_projection(), None)?;
+        Ok(())
+    }
 }
 
 impl<C: Card> Weights<C> {

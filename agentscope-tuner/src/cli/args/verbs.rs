@@ -3,8 +3,12 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Command, ValueEnum};
+use serde::de::{DeserializeOwned, IntoDeserializer as _};
 
-use crate::strategy::prompt::Effort;
+use crate::{
+    model::{Device, Precision},
+    strategy::prompt::Effort,
+};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct PreviewOptions {
@@ -168,12 +172,23 @@ pub(in crate::cli) struct ServeOptions {
     /// A Hugging Face model directory that is not configured, served under its own name
     #[arg(long, value_name = "DIRECTORY", conflicts_with = "models")]
     pub(in crate::cli) path: Option<PathBuf>,
+    /// Where the model of `--path` computes: cpu (default) or cuda
+    #[arg(long, value_name = "DEVICE", requires = "path", value_parser = named::<Device>)]
+    pub(in crate::cli) device: Option<Device>,
+    /// How it multiplies on a GPU: f32 (default), tf32 or bf16
+    #[arg(long, value_name = "PRECISION", requires = "path", value_parser = named::<Precision>)]
+    pub(in crate::cli) precision: Option<Precision>,
     /// Address and port; port 0 takes any that is free
     #[arg(long, default_value = "127.0.0.1:8000", value_name = "ADDRESS")]
     pub(in crate::cli) listen: SocketAddr,
     /// The environment variable that holds the bearer token which clients must send
     #[arg(long, value_name = "VARIABLE")]
     pub(in crate::cli) token_env: Option<String>,
+}
+
+/// A value by the name that `tuner.toml` has for it.
+fn named<T: DeserializeOwned>(name: &str) -> Result<T, serde::de::value::Error> {
+    T::deserialize(name.into_deserializer())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -2,7 +2,6 @@
 
 use agentscope_tuner_policy::{
     adapter::{LoraConfig, Module},
-    device::DeviceKind,
     loss::{AdvantageSettings, Algorithm, DpoSettings, Importance, Overlong, PolicySettings, Scale},
     optimizer::{AdamWSettings, Decay, Schedule},
 };
@@ -111,11 +110,8 @@ impl WeightsTable {
         set(&mut tuning.updates, self.updates);
         set(&mut tuning.token_budget, self.token_budget);
         set(&mut tuning.recompute, self.recompute);
-        tuning.device = match self.device.as_deref() {
-            None | Some("cpu") => DeviceKind::Cpu,
-            Some("cuda") => DeviceKind::Cuda,
-            Some(other) => return Err(unknown("device", other, "cpu, cuda")),
-        };
+        set(&mut tuning.device, self.device);
+        set(&mut tuning.precision, self.precision);
         Ok(())
     }
 

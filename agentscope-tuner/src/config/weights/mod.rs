@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::file::DatasetTable;
-use crate::model::Sampling;
+use crate::model::{Device, Precision, Sampling};
 
 /// Declares the table: every key is optional, and has the default of [`WeightsTuning`](crate::strategy::WeightsTuning) where nothing else is said.
 macro_rules! table {
@@ -91,8 +91,12 @@ table! {
     token_budget: usize,
     /// Whether activations are computed again instead of kept.
     recompute: bool,
-    /// Where the training computes: `cpu` (default) or `cuda`, the first NVIDIA GPU, in programs built with that feature.
-    device: String,
+    /// Where the training computes: `cpu` (default) or `cuda`, the first NVIDIA GPU, in programs built with that feature. Where the
+    /// model samples, its own table says.
+    device: Device,
+    /// How the training multiplies on a GPU: `f32` (default), `tf32` or `bf16`. Master weights, gradients and sums are f32 in any
+    /// case.
+    precision: Precision,
     /// Steps between measurements on held-out rows; 10 when unset.
     eval_interval: u64,
     /// How often each held-out row is run; 1 when unset.

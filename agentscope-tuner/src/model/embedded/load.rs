@@ -15,7 +15,7 @@ use policy::{
     checkpoint::Checkpoint,
     config::GenerationConfig,
     constraint::Constraints,
-    device::Cpu,
+    device::{Cpu, DeviceKind, Precision},
     engine::{Engine, EngineSettings},
     tokenizer::Tokenizer,
 };
@@ -64,8 +64,11 @@ const PROVIDER: &str = "embedded";
 /// Bytes of each end of a file that tell it apart.
 const ENDS: u64 = 1 << 20;
 
-/// The models that are loaded, by directory.
-static LOADED: Mutex<Option<HashMap<PathBuf, Weak<Parts>>>> = Mutex::new(None);
+/// Where a model was loaded from, and how it computes.
+type Origin = (PathBuf, DeviceKind, Precision);
+
+/// The models that are loaded.
+static LOADED: Mutex<Option<HashMap<Origin, Weak<Parts>>>> = Mutex::new(None);
 
 impl Embedded {
     /// Loads the model of a Hugging Face directory and starts its engine.
@@ -83,7 +86,8 @@ impl Embedded {
 
     /// As [`open`](Self::open), or one that this process has loaded from there already.
     pub(super) fn shared(name: &str, directory: &Path, settings: &EngineSettings) -> Result<Self> {
-        let key = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+        let path = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+        let key = (path, settings.device, settings.precision);
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         let loaded = loaded.get_or_insert_default();
         if let Some(parts) = loaded.get(&key).and_then(Weak::upgrade) {

@@ -4,6 +4,7 @@
 //! [models.tiny]
 //! provider = "embedded"
 //! path = "models/tiny"      # a Hugging Face model directory
+//! device = "cuda"           # where there is an NVIDIA GPU; `cpu` when unset
 //! ```
 
 mod answer;
@@ -33,7 +34,7 @@ use super::{
 use crate::error::{Error, ErrorKind, ModelFailure, Result};
 
 impl Embedded {
-    /// The model of a table with `provider = "embedded"`; tables that name one directory share one engine.
+    /// The model of a table with `provider = "embedded"`; tables that name one directory and one device share one engine.
     ///
     /// # Errors
     /// [`ErrorKind::Config`] names what is wrong with the directory.
@@ -44,14 +45,12 @@ impl Embedded {
                 "path is missing: write the Hugging Face directory of the embedded model",
             ));
         };
-        let settings = match spec.concurrency {
-            Some(most) => EngineSettings {
-                max_sequences: most,
-                max_rows: EngineSettings::default().max_rows.max(most),
-                ..EngineSettings::default()
-            },
-            None => EngineSettings::default(),
-        };
+        let mut settings = EngineSettings::on(spec.device.unwrap_or_default().into());
+        settings.precision = spec.precision.unwrap_or_default().into();
+        if let Some(most) = spec.concurrency {
+            settings.max_sequences = most;
+            settings.max_rows = settings.max_rows.max(most);
+        }
         Self::shared(&spec.name, path, &settings)
     }
 

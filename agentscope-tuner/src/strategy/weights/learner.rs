@@ -10,7 +10,7 @@ use policy::{
     Params, PolicyConfig,
     adapter::LoraConfig,
     checkpoint::Checkpoint,
-    device::{Cpu, DeviceKind},
+    device::{Cpu, DeviceKind, Precision},
     optimizer::UpdateKernels,
     tape::ForwardSettings,
     trainer::{Trainer, TrainerSettings, Training},
@@ -33,6 +33,7 @@ pub(super) struct Learner {
 pub(super) struct Start {
     base: Params<Cpu>,
     device: DeviceKind,
+    precision: Precision,
     plan: Plan,
 }
 
@@ -65,7 +66,8 @@ impl Start {
         let lora = settings.lora.clone();
         let needs_reference = settings.needs_reference();
         let plan = Plan { config, lora, settings: trainer, needs_reference, seed };
-        Ok(Self { base, device: settings.device, plan })
+        let (device, precision) = (settings.device.into(), settings.precision.into());
+        Ok(Self { base, device, precision, plan })
     }
 
     /// The weights that training begins with.
@@ -75,18 +77,20 @@ impl Start {
 
     /// A trainer that has taken no step yet, or the one that was saved in `resumed`.
     fn training(self, resumed: Option<&Path>) -> policy::Result<Box<dyn Training>> {
-        let Self { base, device, plan } = self;
+        let Self { base, device, precision, plan } = self;
         match device {
             DeviceKind::Cpu => Ok(Box::new(plan.trainer(&Cpu::default(), base, resumed)?)),
             #[cfg(feature = "cuda")]
             DeviceKind::Cuda => {
                 let device = policy::device::cuda(0)?;
+                policy::device::set_precision(&device, precision)?;
                 let base = Params::new(&device, &plan.config, base.to_tensors()?)?;
                 Ok(Box::new(plan.trainer(&device, base, resumed)?))
             }
             #[cfg(not(feature = "cuda"))]
             DeviceKind::Cuda => {
-                Err(policy::Error::new(policy::ErrorKind::Config, super::settings::WITHOUT_GPUS))
+                _ = precision;
+                Err(policy::Error::new(policy::ErrorKind::Config, policy::device::WITHOUT_GPUS))
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use policy::{
     adapter::LoraConfig,
-    device::DeviceKind,
     loss::{AdvantageSettings, Algorithm, Baseline, DpoSettings, Importance, Overlong, PolicySettings},
     optimizer::{AdamWSettings, Schedule},
 };
@@ -11,12 +10,9 @@ use super::{Sampler, policy};
 use crate::{
     candidate::SlotPath,
     error::{Error, ErrorKind, Result},
-    model::{Sampling, embedded::Embedded},
+    model::{Device, Precision, Sampling, device, embedded::Embedded},
     strategy::Inputs,
 };
-
-/// What is said of a device that only the feature `cuda` gives.
-pub(super) const WITHOUT_GPUS: &str = "device is cuda, but this program was built without it: build with `--features cuda` (docs/cuda.md), or set device to cpu";
 
 /// Reinforcement learning of the embedded model in one slot.
 #[derive(Clone, Debug)]
@@ -54,8 +50,10 @@ pub struct WeightsTuning {
     pub token_budget: usize,
     /// Whether activations are computed again in the backward pass: less memory, a third more work.
     pub recompute: bool,
-    /// Where the training computes. Rollouts are sampled on the CPU, unless there is a sampler.
-    pub device: DeviceKind,
+    /// Where the training computes. Where rollouts are sampled, the model or the sampler says.
+    pub device: Device,
+    /// How the training multiplies on a GPU.
+    pub precision: Precision,
     /// Temperature of training rollouts, above 0. Nothing else may bend the distribution they are drawn from.
     pub temperature: f64,
     /// Most tokens of an answer, in training and on held-out rows; the model's room where unset.
@@ -156,7 +154,8 @@ impl WeightsTuning {
             sampler: None,
             token_budget: 8192,
             recompute: false,
-            device: DeviceKind::default(),
+            device: Device::default(),
+            precision: Precision::default(),
             temperature: 1.0,
             max_tokens: None,
             eval_sampling: Sampling::default(),
@@ -195,6 +194,7 @@ impl WeightsTuning {
             self.warm_start.as_ref().and_then(|warm| warm.schedule.check().err()),
         ];
         faults.extend(parts.into_iter().flatten().map(|error| error.to_string()));
+        faults.extend(device::fault(self.device, self.precision));
         faults.extend(self.rows_fault(inputs));
         let alone = inputs.engine.judges_alone("held-out rows have one response of each checkpoint");
         faults.extend(alone.err().map(|error| error.to_string()));
@@ -204,7 +204,7 @@ impl WeightsTuning {
         Err(Error::new(ErrorKind::Config, format!("[strategy.weights] {}", faults.join("; "))))
     }
 
-    fn ranges(&self) -> [(bool, &'static str); 18] {
+    fn ranges(&self) -> [(bool, &'static str); 17] {
         let alone = self.advantages.baseline == Baseline::Batch;
         let chooses = !matches!(self.objective, Objective::Policy(_));
         let warm = self.warm_start.as_ref();
@@ -214,7 +214,6 @@ impl WeightsTuning {
                 self.group_size >= if alone && !chooses { 1 } else { 2 },
                 "group-size must be 2 or more: a rollout is compared with its group (8 is usual; reinforce takes 1)",
             ),
-            (self.device == DeviceKind::Cpu || cfg!(feature = "cuda"), WITHOUT_GPUS),
             (self.batch_size >= 1, "batch-size must be 1 or more"),
             (self.updates >= 1, "updates must be 1 or more"),
             (
