@@ -55,7 +55,6 @@ pub(crate) enum Next<'a> {
     /// Its logits, one for each token.
     Logits(&'a [f32]),
     /// Its token, chosen by the model.
-    #[cfg_attr(not(any(feature = "cuda", test)), expect(dead_code, reason = "only cards choose"))]
     Sampled(Sampled),
 }
 

@@ -145,20 +145,35 @@ impl Product<'_> {
             let start = panel * PANEL + from;
             let width = (2 * S::F32_LANES).min(self.matrix.outputs.saturating_sub(start));
             for r in 0..ROWS {
-                let mut lanes = [0.0; 2 * PANEL];
-                let (vectors, _) = S::as_mut_simd_f32s(&mut lanes);
-                vectors[..2].copy_from_slice(&sums[r]);
                 // SAFETY: `split` hands each panel to one thread, and each tile of it writes its own rows.
                 let target = unsafe { self.y.slice(row + r, start.min(self.matrix.outputs), width) };
-                self.store(target, &lanes[..width], start);
+                let bias = self.bias.map(|bias| &bias[start..start + width]);
+                match S::as_mut_simd_f32s(target) {
+                    (whole @ [_, _], []) => self.store(simd, whole, sums[r], bias),
+                    _ => self.store_part::<S>(target, sums[r], bias),
+                }
             }
         }
     }
 
     #[inline(always)]
-    fn store(&self, target: &mut [f32], sums: &[f32], start: usize) {
+    fn store<S: Simd>(&self, simd: S, target: &mut [S::f32s], sums: [S::f32s; 2], bias: Option<&[f32]>) {
+        let bias = bias.map(|bias| S::as_simd_f32s(bias).0);
+        for (half, (y, mut sum)) in target.iter_mut().zip(sums).enumerate() {
+            if let Some(bias) = bias {
+                sum = simd.add_f32s(sum, bias[half]);
+            }
+            *y = if self.add { simd.add_f32s(*y, sum) } else { sum };
+        }
+    }
+
+    /// [`store`](Self::store) of the last outputs, which fill no vector.
+    #[inline(always)]
+    fn store_part<S: Simd>(&self, target: &mut [f32], sums: [S::f32s; 2], bias: Option<&[f32]>) {
+        let mut lanes = [0.0; 2 * PANEL];
+        S::as_mut_simd_f32s(&mut lanes).0[..2].copy_from_slice(&sums);
         for (lane, y) in target.iter_mut().enumerate() {
-            let sum = sums[lane] + self.bias.map_or(0.0, |bias| bias[start + lane]);
+            let sum = lanes[lane] + bias.map_or(0.0, |bias| bias[lane]);
             *y = if self.add { *y + sum } else { sum };
         }
     }

@@ -95,7 +95,10 @@ fn a_card_draws_what_the_cpu_draws(start: Start) {
         let again = || all.iter().map(|request| Request { guide: None, ..copy(request) }).collect();
         assert_same(&complete(&ours, again()), &complete(&theirs, again()));
     }
-    assert_eq!(wait(ours.counters()).unwrap(), wait(theirs.counters()).unwrap());
+    // Steps depend on who arrived when.
+    let [ours, theirs] = [ours, theirs].map(|engine| wait(engine.counters()).unwrap());
+    assert_eq!(ours.sampled, theirs.sampled);
+    assert!(ours.reused > 0, "what the cache holds was computed again");
 }
 
 fn copy(request: &Request) -> Request {

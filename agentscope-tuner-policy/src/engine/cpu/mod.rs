@@ -1,5 +1,6 @@
 //! The model on the CPU.
 
+mod draws;
 mod weights;
 
 use std::sync::Arc;
@@ -7,7 +8,10 @@ use std::sync::Arc;
 use dfdx::tensor::Cpu;
 
 pub(crate) use self::weights::Weights;
-use self::weights::{Affine, LayerWeights};
+use self::{
+    draws::Draws,
+    weights::{Affine, LayerWeights},
+};
 use super::{
     angles::Angles,
     model::{BLOCK, Batch, Capacity, Model, Next, Row},
@@ -33,6 +37,7 @@ pub(crate) struct CpuModel {
     angles: Angles,
     threads: Arc<Threads>,
     scratch: Scratch,
+    draws: Draws,
 }
 
 /// Activations of one step, row-major.
@@ -59,7 +64,8 @@ impl CpuModel {
         let cache = KvCache::new(config.num_layers, capacity.blocks, config.num_kv_heads, config.head_dim);
         let angles = Angles::new(&config, capacity.context);
         let scratch = Scratch::new(&config, capacity, threads.count());
-        Self { config, weights, cache, angles, threads, scratch }
+        let draws = Draws::new(config.vocab_size, capacity.samples, threads.count());
+        Self { config, weights, cache, angles, threads, scratch, draws }
     }
 }
 
@@ -83,15 +89,18 @@ impl Model for CpuModel {
     }
 
     fn step(&mut self, batch: &Batch) -> Result<()> {
-        let Self { config, weights, cache, angles, threads, scratch } = self;
+        let Self { config, weights, cache, angles, threads, scratch, draws } = self;
         let mut step = Step { config, cache, angles, threads, batch };
-        threads.enter(|| step.run(weights, scratch));
+        threads.enter(|| {
+            step.run(weights, scratch);
+            draws.draw(threads, batch, &scratch.logits, config.vocab_size);
+        });
         Ok(())
     }
 
     fn next(&self, sampling: usize) -> Result<Next<'_>> {
         let vocabulary = self.config.vocab_size;
-        Ok(Next::Logits(&self.scratch.logits[sampling * vocabulary..][..vocabulary]))
+        self.draws.next(sampling, &self.scratch.logits[sampling * vocabulary..][..vocabulary])
     }
 }
 
