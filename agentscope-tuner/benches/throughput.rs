@@ -25,7 +25,7 @@ const CASES: [Case; 2] = [
 
 const PAIRS: usize = 7;
 
-/// Set for a profiler: so many calls of the case without waiting, through the engine alone.
+/// Set for a profiler: so many calls of the case without waiting, through the engine alone; `bare 3000` for the other side.
 const PROFILE: &str = "BENCH_PROFILE_CALLS";
 
 /// One side of a pair.
@@ -40,7 +40,7 @@ fn main() {
     support::serve_if_asked();
     let runtime = Runtime::new().expect("a runtime");
     if let Ok(calls) = std::env::var(PROFILE) {
-        return profile(&runtime, calls.parse().expect("a number of calls"));
+        return profile(&runtime, &calls);
     }
     let mut criterion = Criterion::default().configure_from_args().sample_size(10);
     for case in &CASES {
@@ -51,9 +51,14 @@ fn main() {
     criterion.final_summary();
 }
 
-fn profile(runtime: &Runtime, calls: usize) {
+fn profile(runtime: &Runtime, asked: &str) {
+    let (side, calls) = asked.split_once(' ').unwrap_or(("engine", asked));
+    let calls = calls.parse().expect("a number of calls");
     let endpoint = support::Endpoint::start(CASES[1].delay);
-    let took = runtime.block_on(support::engine(&endpoint.base_url, calls, CASES[1].concurrency));
+    let took = match side {
+        "bare" => runtime.block_on(support::bare(&endpoint.base_url, calls, CASES[1].concurrency)),
+        _ => runtime.block_on(support::engine(&endpoint.base_url, calls, CASES[1].concurrency)),
+    };
     println!("{:.0}/s", calls as f64 / took.as_secs_f64());
 }
 

@@ -1,10 +1,10 @@
 //! The agent that reasons and acts in turn.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use tracing::{Instrument as _, Span, field};
+use tracing::{Span, field};
 
 use super::{
     FunctionTool, Memory, Tool, Toolkit,
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Limit, Result},
     message::Msg,
-    model::{Model, ToolChoice},
+    model::{Model, ToolChoice, endpoint::inside},
 };
 
 /// Asked for when the agent used all its turns without an answer.
@@ -129,7 +129,7 @@ impl ReActAgent {
     /// As [`Model::chat`]; [`ErrorKind::Usage`] when the tools do not go together.
     pub async fn reply(&mut self, message: Msg) -> Result<Msg> {
         let span = self.span();
-        failing(&span, self.answer(message).instrument(span.clone()).await)
+        failing(&span, inside(&span, pin!(self.answer(message))).await)
     }
 
     /// Answers `message` with a value of `T`.
@@ -145,7 +145,7 @@ impl ReActAgent {
         T: JsonSchema + DeserializeOwned + Send + 'static,
     {
         let span = self.span();
-        failing(&span, self.structured(message).instrument(span.clone()).await)
+        failing(&span, inside(&span, pin!(self.structured(message))).await)
     }
 
     async fn answer(&mut self, message: Msg) -> Result<Msg> {

@@ -33,7 +33,8 @@ impl Turns<'_> {
         if response.message.tool_uses().next().is_none() {
             return Ok(Some(response.message));
         }
-        let results = self.results(&response).await;
+        // Boxed, so that answers that call nothing need no room for it.
+        let results = Box::pin(self.results(&response)).await;
         conversation.push(response.message);
         conversation.push(Msg::tool(results));
         Ok(None)

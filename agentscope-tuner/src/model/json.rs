@@ -1,12 +1,14 @@
 //! Small helpers to write JSON straight from borrowed values.
 
-use std::fmt;
+use std::{cell::Cell, fmt};
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
 /// Room for a usual request, answer or record: growing to it step by step costs more than writing it.
 const USUAL: usize = 1024;
+/// Bytes beyond which room for a text is not kept for a later one.
+const KEPT: usize = 64 << 10;
 
 /// `value` as JSON.
 pub(crate) fn bytes(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
@@ -18,6 +20,22 @@ pub(crate) fn bytes(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
 /// `value` as JSON text.
 pub(crate) fn text(value: &impl Serialize) -> serde_json::Result<String> {
     bytes(value).map(|json| String::from_utf8(json).expect("JSON is UTF-8"))
+}
+
+thread_local! {
+    /// Room for a text that is soon written elsewhere.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// What `act` makes of `value` as JSON text, for which no memory is asked each time.
+pub(crate) fn with_text<T>(value: &impl Serialize, act: impl FnOnce(&str) -> T) -> serde_json::Result<T> {
+    let mut json = SCRATCH.take();
+    json.clear();
+    serde_json::to_writer(&mut json, value)?;
+    let done = act(str::from_utf8(&json).expect("JSON is UTF-8"));
+    json.shrink_to(KEPT);
+    SCRATCH.set(json);
+    Ok(done)
 }
 
 /// What displays, as a JSON string, without a copy in between.

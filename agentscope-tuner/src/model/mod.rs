@@ -116,9 +116,9 @@ impl Model {
         self
     }
 
-    /// As [`with_sampling`](Self::with_sampling), without a copy.
-    pub(crate) fn with_shared_sampling(self, sampling: Arc<Sampling>) -> Self {
-        Self { sampling, ..self }
+    /// A handle on `client` with settings that others share.
+    pub(crate) fn sharing(client: Arc<dyn ChatModel>, sampling: Arc<Sampling>) -> Self {
+        Self { client, sampling }
     }
 
     /// Which model this is.
@@ -159,8 +159,10 @@ impl Model {
     /// # Errors
     /// As [`chat`](Self::chat).
     pub async fn ask(&self, question: impl Into<String>) -> Result<String> {
-        let response = self.chat(&ChatRequest::new([Msg::user(question)])).await?;
-        Ok(response.message.text())
+        // Filled in here, the settings need no copy of the request.
+        let sampling = self.sampling().clone();
+        let request = ChatRequest { sampling, ..ChatRequest::new([Msg::user(question)]) };
+        Ok(self.chat(&request).await?.message.text())
     }
 
     /// Answers `request` with a value of `T`, whose JSON schema constrains the answer.

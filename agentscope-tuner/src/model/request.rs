@@ -175,7 +175,7 @@ impl ChatRequest {
 
     /// A copy with `sampling` where this request leaves settings open; `None` when that changes nothing.
     pub(crate) fn filled(&self, sampling: &Sampling) -> Option<Box<Self>> {
-        if *sampling == Sampling::default() {
+        if *sampling == Sampling::default() || *sampling == self.sampling {
             return None;
         }
         let filled = self.sampling.clone().or(sampling);

@@ -77,7 +77,7 @@ impl Binding {
                 scope: Arc::clone(scope),
                 books: books.clone(),
             };
-            Model::new(metered).with_shared_sampling(Arc::clone(sampling))
+            Model::sharing(Arc::new(metered), Arc::clone(sampling))
         })
     }
 
@@ -86,7 +86,7 @@ impl Binding {
         self.fill_with(context, |_, model, sampling, _| {
             let max_tokens = sampling.max_tokens.or(model.max_output_tokens);
             let sampling = Sampling { max_tokens, ..(**sampling).clone() };
-            model.model.clone().with_shared_sampling(Arc::new(sampling))
+            Model::sharing(Arc::clone(model.model.client()), Arc::new(sampling))
         })
     }
 

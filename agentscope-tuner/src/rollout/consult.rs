@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    budget::{Allowance, Budget, Owner},
+    budget::Allowance,
     call::{Metered, Scope},
     engine::Engine,
 };
@@ -38,9 +38,8 @@ impl Engine {
     ) -> Result<Consulted> {
         let priced = self.models().get(model)?;
         let seed = seed::draw(self.seed(), purpose, [&number.to_le_bytes()[..]]);
-        let budget = Budget::new(Owner::Rollout, Allowance::default(), Spent::default());
         // The upper half: the seed itself is drawn from again.
-        let scope = Scope::new((seed >> 32) as u32, seed, budget);
+        let scope = Scope::new((seed >> 32) as u32, seed, Allowance::default());
         let metered = Metered {
             slot: purpose.into(),
             model: Arc::clone(priced),

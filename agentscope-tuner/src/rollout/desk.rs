@@ -9,6 +9,7 @@ use std::{
     collections::VecDeque,
     fmt,
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -127,7 +128,8 @@ impl Desk {
         while let Some(bundle) = self.take().await {
             let jobs = bundle.len();
             // The user's code is guarded where it is called; this is for mistakes of our own.
-            let records = AssertUnwindSafe(executor.execute(&bundle)).catch_unwind().await;
+            let execution = pin!(executor.execute(&bundle));
+            let records = AssertUnwindSafe(execution).catch_unwind().await;
             let result = records.unwrap_or_else(|panic| Err(panicked(&*panic))).and_then(|records| {
                 let keep = |(ready, record): (&Ready, Record)| {
                     let record = Arc::new(record);

@@ -19,7 +19,7 @@ use super::{
     progress::{Progress, Tracker},
     record::Record,
     session::Session,
-    store::{Key, Store},
+    store::{Key, KeyMap, Store},
 };
 use crate::{
     candidate::{Candidate, SlotPath, SlotValue},
@@ -81,7 +81,7 @@ pub struct Engine {
     pub(super) stop: CancellationToken,
     pub(super) tracker: Tracker,
     /// What counts of the journal.
-    journal: Mutex<HashMap<Key, Arc<Record>>>,
+    journal: Mutex<KeyMap<Arc<Record>>>,
 }
 
 /// What came of a list of jobs.

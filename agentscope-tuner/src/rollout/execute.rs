@@ -5,12 +5,11 @@ use std::{collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
 use futures_util::future::try_join_all;
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing::Instrument as _;
 
 use super::{
     bind::Binding,
     blame::{Blame, blame, not_finite},
-    budget::{Allowance, Budget, Owner},
+    budget::Allowance,
     call::{Books, Scope},
     desk::{Execute, Ready},
     guard::{guarded, within},
@@ -23,6 +22,7 @@ use crate::{
     candidate::{Candidate, SlotPath, SlotValue},
     error::{Error, ErrorKind, Limit, Result},
     judge::Jury,
+    model::endpoint::inside,
     seed,
     workflow::{Access, Context, ContextBuilder, Erased, Meter, Produced, Spent, WorkflowEntry},
 };
@@ -78,7 +78,7 @@ impl Stage {
         }
     }
 
-    fn rollout<'a>(&'a self, job: &'a Job, bindings: &'a Bindings) -> Rollout<'a> {
+    fn rollout<'a>(&'a self, Ready { job, bindings, .. }: &'a Ready) -> Rollout<'a> {
         let span = tracing::info_span!(
             "rollout",
             workflow = self.workflow.meta.name,
@@ -90,24 +90,26 @@ impl Stage {
         let seed = seed::draw(self.seed, "rollout", ids);
         Rollout { stage: self, job, bindings, seed, span }
     }
+
+    /// Rollouts whose responses are compared.
+    async fn together(&self, bundle: &[Ready]) -> Result<Vec<Record>> {
+        let rollouts: Vec<_> = bundle.iter().map(|ready| self.rollout(ready)).collect();
+        let mut judging = try_join_all(rollouts.iter().map(Rollout::judged)).await?;
+        judging::compare(&mut judging).await?;
+        Ok(judging.into_iter().map(Judging::finish).collect())
+    }
 }
 
 impl Execute for Stage {
     async fn execute(&self, bundle: &[Ready]) -> Result<Vec<Record>> {
-        let rollouts: Vec<_> = bundle.iter().map(|ready| self.rollout(&ready.job, &ready.bindings)).collect();
-        let judged = |one| async move {
-            let one: &Rollout<'_> = one;
-            Judging::alone(one.perform().await?).await
-        };
-        let mut judging = match rollouts.as_slice() {
-            [one] => vec![judged(one).instrument(one.span.clone()).await?],
-            all => try_join_all(all.iter().map(|one| judged(one).instrument(one.span.clone()))).await?,
-        };
-        if self.judge.as_ref().is_some_and(Jury::compares) {
+        match bundle {
+            [one] if !self.judge.as_ref().is_some_and(Jury::compares) => {
+                let rollout = self.rollout(one);
+                Ok(vec![rollout.judged().await?.finish()])
+            }
             // Boxed, so that rollouts that nobody compares need no room for it.
-            Box::pin(judging::compare(&mut judging)).await?;
+            all => Box::pin(self.together(all)).await,
         }
-        Ok(judging.into_iter().map(Judging::finish).collect())
     }
 }
 
@@ -142,8 +144,13 @@ enum Ended {
 }
 
 impl Rollout<'_> {
+    /// Runs the workflow, and asks the judges that look at its response alone.
+    async fn judged(&self) -> Result<Judging<'_>> {
+        inside(&self.span, pin!(async { Judging::alone(self.perform().await?).await })).await
+    }
+
     /// Runs the workflow.
-    async fn perform(&self) -> Result<Performed<'_>> {
+    async fn perform(&self) -> Result<Box<Performed<'_>>> {
         let scope = self.scope(self.stage.limits.allowance);
         let task = (self.stage.workflow.parse)(&self.job.task.value)?;
         let context = self.context(&self.bindings.workflow, &scope).build();
@@ -169,7 +176,8 @@ impl Rollout<'_> {
                 produced
             }
         };
-        Ok(Performed { rollout: self, record, task, produced, meter: Arc::clone(scope.meter()) })
+        let meter = Arc::clone(scope.meter());
+        Ok(Box::new(Performed { rollout: self, record, task, produced, meter }))
     }
 
     async fn workflow(&self, task: Erased, context: Context, scope: &Scope) -> Result<Ended> {
@@ -210,7 +218,7 @@ impl Rollout<'_> {
     }
 
     pub(super) fn scope(&self, allowance: Allowance) -> Arc<Scope> {
-        Scope::new(self.job.attempt, self.seed, Budget::new(Owner::Rollout, allowance, Spent::default()))
+        Scope::new(self.job.attempt, self.seed, allowance)
     }
 
     pub(super) fn context(&self, binding: &Binding, scope: &Arc<Scope>) -> ContextBuilder {

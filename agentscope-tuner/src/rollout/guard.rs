@@ -63,8 +63,7 @@ mod tests {
             endpoint::{AttemptLog, Concurrency, Endpoint, Retry},
             scripted::{Rule, Scripted},
         },
-        rollout::budget::{Allowance, Budget, Owner},
-        workflow::Spent,
+        rollout::budget::Allowance,
     };
 
     #[tokio::test]
@@ -77,7 +76,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn waiting_does_not_count_as_working() {
-        let scope = Scope::new(0, 0, Budget::new(Owner::Rollout, Allowance::default(), Spent::default()));
+        let scope = Scope::new(0, 0, Allowance::default());
         let limit = Some(Duration::from_secs(20));
         let work = || tokio::time::sleep(Duration::from_secs(60));
         assert!(within(limit, &scope, pin!(work())).await.is_err());

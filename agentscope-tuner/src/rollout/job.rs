@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::store::Key;
+use super::store::{Key, key_of};
 use crate::candidate::Candidate;
+
+/// Bytes that the parts of a key usually have.
+const USUAL: usize = 512;
 
 /// A row, ready to be given to a workflow.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,33 +49,28 @@ impl Job {
     ///
     /// Where rollouts are judged together, [`together`] makes it depend on the others.
     pub(super) fn key(&self, candidate: &Key, workflow: &str, judge: Option<&str>) -> Key {
-        let mut hasher = blake3::Hasher::new();
-        let mut part = |bytes: &[u8]| {
-            hasher.update(&(bytes.len() as u64).to_le_bytes());
-            hasher.update(bytes);
-        };
-        part(candidate);
-        part(workflow.as_bytes());
-        part(judge.unwrap_or_default().as_bytes());
-        part(self.task.id.as_bytes());
-        part(self.task.value.to_string().as_bytes());
-        part(&self.attempt.to_le_bytes());
-        let mut key = Key::default();
-        hasher.finalize_xof().fill(&mut key);
-        key
+        let mut all = Vec::with_capacity(USUAL);
+        for bytes in [&candidate[..], workflow.as_bytes(), judge.unwrap_or_default().as_bytes()] {
+            part(&mut all, |all| all.extend(bytes));
+        }
+        part(&mut all, |all| all.extend(self.task.id.as_bytes()));
+        part(&mut all, |all| serde_json::to_writer(all, &self.task.value).expect("a row is JSON"));
+        part(&mut all, |all| all.extend(self.attempt.to_le_bytes()));
+        key_of(&all)
     }
+}
+
+/// Adds what `write` writes, behind its length.
+fn part(all: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = all.len() + size_of::<u64>();
+    all.resize(start, 0);
+    write(all);
+    let length = (all.len() - start) as u64;
+    all[start - size_of::<u64>()..start].copy_from_slice(&length.to_le_bytes());
 }
 
 /// The keys of rollouts that are judged together: each depends on what the others are.
 pub(super) fn together(keys: &[Key]) -> Vec<Key> {
-    let mut all = blake3::Hasher::new();
-    keys.iter().for_each(|key| _ = all.update(key));
-    let of_group = |key: &Key| {
-        let mut hasher = all.clone();
-        hasher.update(key);
-        let mut key = Key::default();
-        hasher.finalize_xof().fill(&mut key);
-        key
-    };
-    keys.iter().map(of_group).collect()
+    let all = keys.concat();
+    keys.iter().map(|key| key_of(&[&all[..], key].concat())).collect()
 }

@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 use serde_json::Value;
 
 use super::{
+    bind::Binding,
     blame::{Blame, blame},
     budget::Allowance,
     call::Scope,
@@ -22,7 +23,8 @@ use crate::{
 
 /// A rollout before its judges.
 pub(super) struct Judging<'a> {
-    performed: Performed<'a>,
+    /// Boxed: it is handed on several times.
+    performed: Box<Performed<'a>>,
     /// By members of the jury; `None` for those that have not been asked. Empty once the record needs none.
     rewards: Vec<Option<Reward>>,
 }
@@ -32,7 +34,7 @@ impl<'a> Judging<'a> {
     ///
     /// # Errors
     /// Those that end the run.
-    pub(super) async fn alone(mut performed: Performed<'a>) -> Result<Self> {
+    pub(super) async fn alone(mut performed: Box<Performed<'a>>) -> Result<Self> {
         let stage = performed.rollout.stage;
         let Some(mut produced) = performed.produced.take() else {
             return Ok(Self { performed, rewards: Vec::new() });
@@ -60,7 +62,8 @@ impl<'a> Judging<'a> {
 
     /// The record, once all judges were asked.
     pub(super) fn finish(self) -> Record {
-        let Self { performed: Performed { rollout, mut record, produced, .. }, rewards } = self;
+        let Self { performed, rewards } = self;
+        let Performed { rollout, mut record, produced, .. } = *performed;
         record.response = produced.map_or(Value::Null, |produced| produced.json);
         let Some(jury) = rollout.stage.judge.as_ref().filter(|_| !rewards.is_empty()) else { return record };
         let combined = jury.combine(rewards.into_iter().flatten().collect()).and_then(Reward::checked);
@@ -118,7 +121,7 @@ async fn ask_of_all(
     (place, member): (usize, &JuryMember),
     scope: &Arc<Scope>,
 ) -> Result<Vec<Reward>> {
-    let Performed { rollout, task, .. } = &shown[0].performed;
+    let Performed { rollout, task, .. } = &*shown[0].performed;
     let responses = shown.iter().filter_map(|one| one.performed.produced.as_ref());
     let response: Erased = if member.response.is_json_group() {
         Arc::new(responses.map(|produced| produced.json.clone()).collect::<Group<Value>>())
@@ -153,18 +156,32 @@ impl Performed<'_> {
         scope: &Arc<Scope>,
     ) -> Result<Vec<Option<Reward>>> {
         let members = jury.members().iter().zip(&self.rollout.bindings.judges);
-        let asked = members.map(async |(member, binding)| {
-            if member.group {
-                return Ok(None);
+        let mut asked = members.map(|member| self.ask_alone(member, produced, scope));
+        let rewards = pin!(async {
+            match (asked.next(), jury.members().len()) {
+                // Most juries are of one, which needs no list of futures, nor room for it.
+                (Some(only), 1) => Ok(vec![only.await?]),
+                (first, _) => Box::pin(try_join_all(first.into_iter().chain(asked))).await,
             }
-            // A judge sees what the workflow used; its own calls are counted apart.
-            let worked = Duration::from_secs_f64(self.record.seconds);
-            let context = self.rollout.context(binding, scope);
-            let context = context.meter(Arc::clone(&self.meter)).worked(worked);
-            ask(member, self.judged(member, produced), context.build()).await.map(Some)
         });
-        let rewards = pin!(try_join_all(asked));
         within(self.rollout.stage.limits.time, scope, rewards).await.unwrap_or_else(late)
+    }
+
+    /// What a judge that looks at one response says to it; nothing where it compares several.
+    async fn ask_alone(
+        &self,
+        (member, binding): (&JuryMember, &Binding),
+        produced: &Produced,
+        scope: &Arc<Scope>,
+    ) -> Result<Option<Reward>> {
+        if member.group {
+            return Ok(None);
+        }
+        // A judge sees what the workflow used; its own calls are counted apart.
+        let worked = Duration::from_secs_f64(self.record.seconds);
+        let context = self.rollout.context(binding, scope);
+        let context = context.meter(Arc::clone(&self.meter)).worked(worked);
+        ask(member, self.judged(member, produced), context.build()).await.map(Some)
     }
 
     /// What `member` is given: JSON where it takes JSON, else values of the workflow's own types.

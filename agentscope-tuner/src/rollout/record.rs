@@ -102,11 +102,19 @@ pub(super) mod hexadecimal {
     use super::Key;
 
     pub(super) fn serialize<S: Serializer>(key: &Key, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(&format_args!("{:032x}", u128::from_be_bytes(*key)))
+        to.serialize_str(digits(key, &mut [0; 32]))
     }
 
     pub(in crate::rollout) fn text(key: &Key) -> String {
-        format!("{:032x}", u128::from_be_bytes(*key))
+        digits(key, &mut [0; 32]).to_owned()
+    }
+
+    fn digits<'a>(key: &Key, room: &'a mut [u8; 32]) -> &'a str {
+        let digit = |half: u8| b"0123456789abcdef"[usize::from(half)];
+        for (pair, byte) in room.chunks_exact_mut(2).zip(key) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
+        }
+        str::from_utf8(room).expect("digits are UTF-8")
     }
 
     pub(in crate::rollout) fn read(text: &str) -> Option<Key> {

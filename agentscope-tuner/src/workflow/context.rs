@@ -27,8 +27,9 @@ struct Inner {
     seed: u64,
     /// A few, so that a search is faster than a map.
     slots: Vec<(Arc<str>, Bound)>,
-    meter: Arc<Meter>,
-    metrics: Arc<Mutex<BTreeMap<String, f64>>>,
+    /// None where nothing is counted.
+    meter: Option<Arc<Meter>>,
+    metrics: Mutex<BTreeMap<String, f64>>,
     span: Span,
     worked: Option<Duration>,
     /// Who opens endpoints.
@@ -46,8 +47,8 @@ impl Context {
             attempt: 0,
             seed: 0,
             slots: Vec::new(),
-            meter: Arc::default(),
-            metrics: Arc::default(),
+            meter: None,
+            metrics: Mutex::default(),
             span: Span::none(),
             worked: None,
             access: None,
@@ -96,7 +97,7 @@ impl Context {
 
     /// What the workflow has used so far. In a judge: all that the workflow used.
     pub fn usage(&self) -> Spent {
-        self.0.meter.spent()
+        self.0.meter.as_ref().map(|meter| meter.spent()).unwrap_or_default()
     }
 
     /// In a judge: how long the workflow worked, waiting for a free place at an endpoint not counted.
@@ -195,7 +196,7 @@ impl ContextBuilder {
     /// Shares a meter with the caller.
     #[must_use]
     pub fn meter(mut self, meter: Arc<Meter>) -> Self {
-        self.0.meter = meter;
+        self.0.meter = Some(meter);
         self
     }
 

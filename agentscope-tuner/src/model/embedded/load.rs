@@ -20,7 +20,7 @@ use policy::{
     tokenizer::Tokenizer,
 };
 
-use super::{policy, refused};
+use super::{policy, prompts::Prompts, refused};
 use crate::{
     error::{Error, ErrorKind, Result},
     model::ModelId,
@@ -44,6 +44,7 @@ pub struct Parts {
     pub(super) tokenizer: Tokenizer,
     pub(super) template: ChatTemplate,
     pub(super) format: ReplyFormat,
+    pub(super) prompts: Prompts,
     pub(super) engine: Engine,
     constraints: OnceLock<Constraints>,
     held: Mutex<Held>,
@@ -141,6 +142,7 @@ impl Parts {
             generation: checkpoint.generation().clone(),
             format: ReplyFormat::of(&tokenizer),
             engine: Engine::new(config, &params, settings)?,
+            prompts: Prompts::default(),
             constraints: OnceLock::new(),
             held: Mutex::default(),
             template,

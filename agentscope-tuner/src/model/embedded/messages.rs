@@ -11,9 +11,14 @@ use crate::{
 };
 
 /// The text of the conversation, up to where the answer begins.
-pub(super) fn render(template: &ChatTemplate, request: &ChatRequest, tools: &[ToolSpec]) -> Result<String> {
-    let mut messages = Vec::with_capacity(request.messages.len());
-    for msg in &request.messages {
+pub(super) fn render(
+    template: &ChatTemplate,
+    said: &[Msg],
+    tools: &[ToolSpec],
+    variables: Map<String, Value>,
+) -> Result<String> {
+    let mut messages = Vec::with_capacity(said.len());
+    for msg in said {
         push(&mut messages, msg)?;
     }
     let tools: Vec<Value> = tools.iter().map(tool).collect();
@@ -21,13 +26,13 @@ pub(super) fn render(template: &ChatTemplate, request: &ChatRequest, tools: &[To
         messages: &messages,
         tools: (!tools.is_empty()).then_some(&tools),
         add_generation_prompt: true,
-        variables: variables(request),
+        variables,
     };
     template.render(&conversation).map_err(refused)
 }
 
 /// `chat_template_kwargs`, as vLLM calls them, and what the reasoning effort says.
-fn variables(request: &ChatRequest) -> Map<String, Value> {
+pub(super) fn variables(request: &ChatRequest) -> Map<String, Value> {
     let given = request.sampling.extra.get("chat_template_kwargs").and_then(Value::as_object);
     let mut variables = given.cloned().unwrap_or_default();
     if let Some(effort) = &request.sampling.reasoning_effort {

@@ -13,20 +13,21 @@ mod forced;
 mod guide;
 mod load;
 mod messages;
+mod prompts;
 mod sampling;
 mod spelling;
 mod stops;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, sync::Arc};
 
 use agentscope_tuner_policy as policy;
 use futures_util::{StreamExt as _, future::BoxFuture};
 use policy::engine::{EngineSettings, Request};
 
 pub(crate) use self::load::Held;
-use self::{answer::Answer, forced::Forced};
+use self::{answer::Answer, forced::Forced, prompts::Prompt};
 pub use self::{load::Embedded, spelling::Spelling};
 use super::{
     ChatEvent, ChatModel, ChatRequest, ChatResponse, ChatStream, ModelId, ModelSpec, ToolChoice, ToolSpec,
@@ -74,17 +75,29 @@ impl Embedded {
     /// # Errors
     /// [`ErrorKind::Model`] when the chat template refuses the conversation.
     pub(crate) fn prompt_ids(&self, request: &ChatRequest) -> Result<Vec<u32>> {
-        let rendered = messages::render(&self.template, request, offered(request))?;
-        self.tokenizer.encode_chat(&rendered).map_err(refused)
+        self.prompt(request)?.ids(&self.tokenizer)
+    }
+
+    /// The conversation as the model reads it.
+    fn prompt(&self, request: &ChatRequest) -> Result<Arc<Prompt>> {
+        let (tools, variables) = (offered(request), messages::variables(request));
+        self.prompts.find_or(&request.messages, tools, variables, |variables| {
+            messages::render(&self.template, &request.messages, tools, variables)
+        })
     }
 
     /// Renders the conversation and hands it to the engine.
     fn begin(&self, request: &ChatRequest) -> Result<Answer> {
         sampling::check(&request.sampling)?;
-        let rendered = messages::render(&self.template, request, offered(request))?;
-        let forced = Forced::of(request, self.format)?.map(|forced| forced.after(&rendered));
-        let prompt = format!("{rendered}{}", forced.as_ref().map_or("", |forced| &forced.opening));
-        let prompt = self.tokenizer.encode_chat(&prompt).map_err(refused)?;
+        let conversation = self.prompt(request)?;
+        let rendered = &conversation.rendered;
+        let forced = Forced::of(request, self.format)?.map(|forced| forced.after(rendered));
+        let prompt = match &forced {
+            None => conversation.ids(&self.tokenizer)?,
+            Some(Forced { opening, .. }) => {
+                self.tokenizer.encode_chat(&format!("{rendered}{opening}")).map_err(refused)?
+            }
+        };
         let stops = stops::Stops::new(&request.sampling.stop);
         let guide = guide::guide(self, forced.as_ref(), stops.clone())?;
         let room = self.engine.context().saturating_sub(prompt.len()).max(1);
@@ -97,7 +110,7 @@ impl Embedded {
             prompt: prompt.clone(),
         });
         let ticket = ticket.map_err(refused)?;
-        Ok(Answer::new(self, request, (prompt, &rendered), forced.as_ref(), stops, ticket))
+        Ok(Answer::new(self, request, (prompt, rendered), forced.as_ref(), stops, ticket))
     }
 
     /// Whether special tokens in an answer mean nothing: the Hermes format spells its tags as text.

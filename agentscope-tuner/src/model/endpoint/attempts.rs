@@ -134,7 +134,7 @@ impl fmt::Debug for WaitState {
 impl AttemptLog {
     /// A log whose waits are added to `waits`.
     pub fn new(waits: Waits) -> Self {
-        Self { waits, ..Self::default() }
+        Self { counts: Arc::default(), waits, payer: None }
     }
 
     /// The same log, asking `payer` before another attempt.

@@ -15,6 +15,7 @@ pub use attempts::{AttemptLog, Waits};
 pub(crate) use attempts::{Payer, Wait};
 pub use retry::Retry;
 pub use shared::{EndpointStatus, statuses};
+pub(crate) use span::inside;
 
 use std::{
     fmt,

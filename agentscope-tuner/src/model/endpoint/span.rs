@@ -1,5 +1,7 @@
 //! The tracing span of a call, with OpenTelemetry's names for generative AI. Holds no text of the conversation.
 
+use std::{future::poll_fn, pin::Pin};
+
 use reqwest::Url;
 use tracing::{Span, field::Empty};
 
@@ -54,6 +56,11 @@ fn server(span: &Span, endpoint: &str) {
         span.record("server.address", host);
         span.record("server.port", i64::from(port));
     }
+}
+
+/// Polls `future` inside of `span`. As `tracing`'s `instrument`, but a large future stays where it is.
+pub(crate) async fn inside<T>(span: &Span, mut future: Pin<&mut impl Future<Output = T>>) -> T {
+    poll_fn(|context| span.in_scope(|| future.as_mut().poll(context))).await
 }
 
 pub(super) fn record(span: &Span, answer: Result<&ChatResponse, &Error>) {

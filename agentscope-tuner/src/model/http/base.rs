@@ -1,6 +1,6 @@
 //! What is fixed before the first request: the base URL, the headers, the pool of connections.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use reqwest::{
     Client, Url,
@@ -66,8 +66,11 @@ pub(crate) fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue
     Ok((header, value))
 }
 
-pub(super) fn client(base: &Url) -> Result<Client> {
+/// A client of which each call takes no longer than `timeout`, unless it says otherwise: what each of them says is copied
+/// several times on its way.
+pub(super) fn client(base: &Url, timeout: Duration) -> Result<Client> {
     let builder = Client::builder()
+        .timeout(timeout)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(Policy::none())
         .user_agent(concat!("agentscope-tuner/", env!("CARGO_PKG_VERSION")))

@@ -68,7 +68,7 @@ impl Transport {
     pub(crate) fn new(target: Target<'_>) -> Result<Self> {
         let base = base_url(target.base_url)?;
         let headers = base::headers(&target)?;
-        let client = base::client(&base)?;
+        let client = base::client(&base, target.timeout)?;
         let id = ModelId {
             provider: target.provider.to_owned(),
             endpoint: base.as_str().trim_end_matches('/').to_owned(),
@@ -94,9 +94,8 @@ impl Transport {
         })
     }
 
-    /// Sends `request` and returns the whole answer of a success.
-    pub(crate) fn whole(&self, mut request: Request) -> impl Future<Output = Result<Bytes>> {
-        *request.timeout_mut() = Some(self.timeout);
+    /// Sends `request` and returns the whole answer of a success, within the time that the client allows.
+    pub(crate) fn whole(&self, request: Request) -> impl Future<Output = Result<Bytes>> {
         // Not in the future: a request is large, and each future that it passes through would hold room for it.
         let sent = self.send(request);
         async move { self.body(sent.await?).await }
@@ -121,7 +120,8 @@ impl Transport {
     /// Sends `request` and returns the data of the server-sent events of a success.
     ///
     /// The timeout bounds the wait for the head of the answer and for each event, not the whole answer.
-    pub(crate) async fn events(self: &Arc<Self>, request: Request) -> Result<Events> {
+    pub(crate) async fn events(self: &Arc<Self>, mut request: Request) -> Result<Events> {
+        *request.timeout_mut() = Some(Duration::MAX);
         let sent = tokio::time::timeout(self.timeout, self.send(request));
         let response = sent.await.unwrap_or_else(|_| Err(self.too_slow()))?;
         let events_declared = response.headers().get(CONTENT_TYPE).is_some_and(is_event_stream);

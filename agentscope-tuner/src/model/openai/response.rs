@@ -32,9 +32,9 @@ pub(super) struct Choice<'a> {
     pub(super) index: usize,
     #[serde(default)]
     message: Option<Message>,
-    /// In a chunk: what is new.
+    /// In a chunk: what is new. Boxed, so that lists of choices stay small where there is none.
     #[serde(default)]
-    pub(super) delta: Option<Message>,
+    pub(super) delta: Option<Box<Message>>,
     #[serde(default, borrow)]
     pub(super) finish_reason: Option<Cow<'a, str>>,
     #[serde(default)]

@@ -43,7 +43,7 @@ impl Assembler {
         if let Some(more) = choice.token_ids {
             parts.ids.get_or_insert_default().extend(more);
         }
-        let Some(mut delta) = choice.delta else { return };
+        let Some(mut delta) = choice.delta.map(|delta| *delta) else { return };
         grow(&mut parts.thinking, delta.take_thinking(), ChatEvent::Thinking, events);
         grow(&mut parts.text, delta.content.0, ChatEvent::Text, events);
         grow(&mut parts.refusal, delta.refusal.0, ChatEvent::Text, events);

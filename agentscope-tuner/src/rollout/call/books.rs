@@ -55,7 +55,7 @@ impl Books {
     /// each piece.
     pub(super) async fn answer(
         &self,
-        key: Key,
+        key: &Key,
         prepared: &Prepared<'_>,
         model: &Arc<PricedModel>,
         scope: &Scope,
@@ -63,7 +63,7 @@ impl Books {
     ) -> Result<Answer> {
         match self {
             Self::Here(ledger) => ledger.find_or_pay(key, prepared, model, &scope.waits, pieces).await,
-            Self::Home(away) => away.answer(key, prepared, model, scope).await,
+            Self::Home(away) => away.answer(*key, prepared, model, scope).await,
         }
     }
 

@@ -1,20 +1,20 @@
 //! Which calls are answered already, and which are under way.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::OnceCell;
 
-use crate::{model::ChatResponse, rollout::store::Key};
+use crate::{
+    model::ChatResponse,
+    rollout::store::{Key, KeyMap},
+};
 
 /// One call under way: whoever comes second waits for the first instead of paying again.
 pub(super) type Flight = OnceCell<Arc<ChatResponse>>;
 
 /// The calls of a run, by key.
 #[derive(Debug, Default)]
-pub(super) struct Cache(Mutex<HashMap<Key, Slot>>);
+pub(super) struct Cache(Mutex<KeyMap<Slot>>);
 
 #[derive(Debug)]
 enum Slot {
@@ -56,7 +56,7 @@ impl Cache {
         self.lock().insert(key, Slot::Stored);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Slot>> {
+    fn lock(&self) -> MutexGuard<'_, KeyMap<Slot>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -68,14 +68,14 @@ impl Ledger {
     /// `pieces` of each piece as it comes.
     pub(crate) async fn find_or_pay(
         &self,
-        key: Key,
+        key: &Key,
         prepared: &Prepared<'_>,
         model: &Arc<PricedModel>,
         waits: &Waits,
         pieces: Option<&Pieces>,
     ) -> Result<Answer> {
-        let flight = match self.cache.find(key) {
-            Found::Stored => return Box::pin(self.recall(key)).await,
+        let flight = match self.cache.find(*key) {
+            Found::Stored => return Box::pin(self.recall(*key)).await,
             Found::Flight(flight) => flight,
         };
         let mut cached = true;
@@ -105,7 +105,7 @@ impl Ledger {
 
     async fn pay(
         &self,
-        key: Key,
+        key: &Key,
         prepared: &Prepared<'_>,
         model: &Arc<PricedModel>,
         waits: &Waits,
@@ -126,7 +126,7 @@ impl Ledger {
         };
         let spent = spent_on(&response, model.price.as_ref());
         payment.settle(spent, response.usage.is_some());
-        self.keep(key, prepared, model, &response, spent)?;
+        self.keep(*key, prepared, model, &response, spent)?;
         Ok(Arc::new(response))
     }
 
@@ -138,12 +138,12 @@ impl Ledger {
         response: &ChatResponse,
         spent: Spent,
     ) -> Result<()> {
-        let written = json::text(response).map_err(|error| {
+        let (model, request) = (model.model.id(), &prepared.json());
+        let put =
+            |response: &str| self.store.put_call(CallRow { key, model, request, response: &response, spent });
+        json::with_text(response, put).map_err(|error| {
             Error::new(ErrorKind::Store, "an answer cannot be written as JSON").with_source(error)
-        })?;
-        let model = model.model.id().to_string();
-        let (request, response_json) = (&*prepared.json, &*written);
-        self.store.put_call(CallRow { key, model: &model, request, response: response_json, spent })?;
+        })??;
         self.cache.stored(key);
         let sampling = || prepared.request().sampling.clone();
         self.recent.note(key, || Answered { sampling: sampling(), response: response.clone() });

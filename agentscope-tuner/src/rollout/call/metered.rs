@@ -55,17 +55,16 @@ impl Metered {
         pieces: Option<&Pieces>,
     ) -> Result<ChatResponse> {
         let Self { model, scope, books, .. } = self;
-        let bounded = books.are_bounded() || scope.budget.allowance().needs_bounds();
+        let bounded = books.are_bounded() || scope.needs_bounds();
         let mut prepared = Prepared::new(request, model, self.version, bounded)?;
         let nth = scope.repetition(prepared.base);
         self.fill_seed(&mut prepared, nth)?;
         let key = prepared.key(scope.attempt, nth);
         let bound = if bounded { prepared.bound(model.price.as_ref()) } else { Bound::default() };
 
-        // A client of the gateway's is told of it in words that the engine cannot read back.
-        let reservation = scope.budget.reserve(bound).await.inspect_err(|error| scope.fail(error))?;
+        let reservation = scope.reserve(bound).await?;
         let place = scope.begin(CallRef { slot: Arc::clone(&self.slot), key });
-        let result = books.answer(key, &prepared, model, scope, pieces).await;
+        let result = books.answer(&key, &prepared, model, scope, pieces).await;
         scope.end(place, result.as_ref().map(drop));
         self.account(reservation, result)
     }
@@ -80,11 +79,17 @@ impl Metered {
         prepared.seed(drawn >> 33)
     }
 
-    fn account(&self, reservation: Reservation, result: Result<Answer, Error>) -> Result<ChatResponse> {
+    fn account(
+        &self,
+        reservation: Option<Reservation>,
+        result: Result<Answer, Error>,
+    ) -> Result<ChatResponse> {
         let Answer { response, cached } = result?;
         let spent = spent_on(&response, self.model.price.as_ref());
         let spent = Spent { cached_calls: u64::from(cached), ..spent };
-        reservation.settle(spent);
+        if let Some(reservation) = reservation {
+            reservation.settle(spent);
+        }
         self.scope.meter.add(spent);
         Ok(Arc::unwrap_or_clone(response))
     }

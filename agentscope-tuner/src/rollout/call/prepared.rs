@@ -4,7 +4,11 @@ use crate::{
     error::{Error, ErrorKind, Result},
     message::Block,
     model::{ChatRequest, Price, Sampling, Usage, json},
-    rollout::{budget::Bound, models::PricedModel, store::Key},
+    rollout::{
+        budget::Bound,
+        models::PricedModel,
+        store::{Key, key_of},
+    },
 };
 
 /// Most tokens of an answer when neither the request nor the model's settings say.
@@ -19,7 +23,10 @@ pub(crate) struct Prepared<'a> {
     given: &'a ChatRequest,
     /// With what is filled in, if anything is. Boxed: each future that holds it would hold room for all of it.
     filled: Option<Box<ChatRequest>>,
-    pub(super) json: String,
+    /// The model's id as JSON, then the request.
+    written: String,
+    /// Where the request begins there.
+    start: usize,
     /// Of the model and the request, before attempt, repetition and seed.
     pub(super) base: Key,
 }
@@ -33,27 +40,35 @@ impl<'a> Prepared<'a> {
         bounded: bool,
     ) -> Result<Self> {
         let most = model.max_output_tokens.or(bounded.then_some(DEFAULT_MAX_TOKENS));
-        let mut this = Self { given: request, filled: None, json: String::new(), base: Key::default() };
+        let mut this = Self::of(request, json::text(model.model.id()).map_err(unwritable)?);
         if request.sampling.max_tokens.is_none() && most.is_some() {
             this.fill(|sampling| sampling.max_tokens = most)?;
         } else {
             this.write()?;
         }
         let mut hasher = blake3::Hasher::new();
-        serde_json::to_writer(&mut hasher, model.model.id()).map_err(unwritable)?;
-        hasher.update(this.json.as_bytes());
+        hasher.update(this.written.as_bytes());
         if let Some(version) = version {
             hasher.update(&version.to_le_bytes());
         }
-        this.base = short(&hasher);
+        hasher.finalize_xof().fill(&mut this.base);
         Ok(this)
     }
 
     /// A request that was made ready elsewhere: nothing is added to it.
     pub(crate) fn as_sent(request: &'a ChatRequest) -> Result<Self> {
-        let mut this = Self { given: request, filled: None, json: String::new(), base: Key::default() };
+        let mut this = Self::of(request, String::new());
         this.write()?;
         Ok(this)
+    }
+
+    fn of(given: &'a ChatRequest, model: String) -> Self {
+        Self { given, filled: None, start: model.len(), written: model, base: Key::default() }
+    }
+
+    /// The request as JSON.
+    pub(super) fn json(&self) -> &str {
+        &self.written[self.start..]
     }
 
     /// The request as it will be sent.
@@ -72,18 +87,22 @@ impl<'a> Prepared<'a> {
     }
 
     fn write(&mut self) -> Result<()> {
-        self.json = json::text(self.request()).map_err(unwritable)?;
+        let mut written = std::mem::take(&mut self.written).into_bytes();
+        written.truncate(self.start);
+        serde_json::to_writer(&mut written, self.request()).map_err(unwritable)?;
+        self.written = String::from_utf8(written).expect("JSON is UTF-8");
         Ok(())
     }
 
     /// The key of the `nth` such request in a rollout of `attempt`.
     pub(super) fn key(&self, attempt: u32, nth: u32) -> Key {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.base);
-        hasher.update(&attempt.to_le_bytes());
-        hasher.update(&nth.to_le_bytes());
-        hasher.update(&self.request().sampling.seed.unwrap_or(u64::MAX).to_le_bytes());
-        short(&hasher)
+        let mut all = [0; 32];
+        all[..16].copy_from_slice(&self.base);
+        all[16..20].copy_from_slice(&attempt.to_le_bytes());
+        all[20..24].copy_from_slice(&nth.to_le_bytes());
+        let seed = self.request().sampling.seed.unwrap_or(u64::MAX);
+        all[24..].copy_from_slice(&seed.to_le_bytes());
+        key_of(&all)
     }
 
     /// The most that the call can use: a token stands for at least one byte of the request.
@@ -92,7 +111,7 @@ impl<'a> Prepared<'a> {
         let media =
             messages.iter().flat_map(|message| &message.content).filter(|block| is_media(block)).count();
         let usage = Usage {
-            input_tokens: self.json.len() as u64
+            input_tokens: self.json().len() as u64
                 + TEMPLATE_TOKENS * messages.len() as u64
                 + MEDIA_TOKENS * media as u64,
             output_tokens: self.request().sampling.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS).into(),
@@ -104,12 +123,6 @@ impl<'a> Prepared<'a> {
 
 fn is_media(block: &Block) -> bool {
     matches!(block, Block::Image { .. } | Block::Audio { .. } | Block::Video { .. })
-}
-
-fn short(hasher: &blake3::Hasher) -> Key {
-    let mut key = Key::default();
-    hasher.finalize_xof().fill(&mut key);
-    key
 }
 
 fn unwritable(error: serde_json::Error) -> Error {

@@ -1,7 +1,6 @@
 //! What the calls of one rollout share.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -9,8 +8,12 @@ use std::{
 use crate::{
     error::{Error, ErrorKind},
     model::endpoint::Waits,
-    rollout::{budget::Budget, record::CallRef, store::Key},
-    workflow::Meter,
+    rollout::{
+        budget::{Allowance, Bound, Budget, Owner, Reservation},
+        record::CallRef,
+        store::{Key, KeyMap},
+    },
+    workflow::{Meter, Spent},
 };
 
 /// The rollout that a call belongs to: its limits, its meter, its trace.
@@ -19,7 +22,8 @@ pub(crate) struct Scope {
     pub(super) attempt: u32,
     pub(super) seed: u64,
     /// What this rollout may use, cached calls included, so that a resumed rollout stops where it did before.
-    pub(super) budget: Arc<Budget>,
+    /// None where nothing is limited.
+    pub(super) budget: Option<Arc<Budget>>,
     pub(super) meter: Arc<Meter>,
     pub(super) waits: Waits,
     state: Mutex<State>,
@@ -27,15 +31,38 @@ pub(crate) struct Scope {
 
 #[derive(Debug, Default)]
 struct State {
-    repeated: HashMap<Key, u32>,
+    repeated: KeyMap<u32>,
     trace: Vec<(CallRef, bool)>,
     failure: Option<(ErrorKind, String)>,
 }
 
 impl Scope {
-    pub(crate) fn new(attempt: u32, seed: u64, budget: Arc<Budget>) -> Arc<Self> {
+    /// A rollout that may use `allowance`.
+    pub(crate) fn new(attempt: u32, seed: u64, allowance: Allowance) -> Arc<Self> {
+        let limited = allowance != Allowance::default();
+        let budget = limited.then(|| Budget::new(Owner::Rollout, allowance, Spent::default()));
         let (meter, waits, state) = Default::default();
         Arc::new(Self { attempt, seed, budget, meter, waits, state })
+    }
+
+    /// Whether a limit of the rollout needs an upper bound of what each call can use.
+    pub(super) fn needs_bounds(&self) -> bool {
+        self.budget.as_ref().is_some_and(|budget| budget.allowance().needs_bounds())
+    }
+
+    /// Sets `bound` aside for one call, where anything is limited.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] when there is not enough.
+    pub(super) async fn reserve(&self, bound: Bound) -> Result<Option<Reservation>, Error> {
+        match &self.budget {
+            None => Ok(None),
+            // Boxed, so that rollouts that nothing limits need no room for it. A client of the gateway's is told of a failure
+            // in words that the engine cannot read back.
+            Some(budget) => {
+                Box::pin(budget.reserve(bound)).await.map(Some).inspect_err(|error| self.fail(error))
+            }
+        }
     }
 
     pub(crate) fn meter(&self) -> &Arc<Meter> {
@@ -57,12 +84,13 @@ impl Scope {
 
     /// The calls that were answered, in the order in which they were made.
     pub(crate) fn answered(&self) -> Vec<CallRef> {
-        let mut calls: Vec<_> = self.with(|state| {
-            state.trace.iter().filter(|(_, answered)| *answered).map(|(call, _)| call.clone()).collect()
-        });
-        // Kept for as long as the run lasts.
-        calls.shrink_to_fit();
-        calls
+        self.with(|state| {
+            let answered = || state.trace.iter().filter(|(_, answered)| *answered).map(|(call, _)| call);
+            // Kept for as long as the run lasts, so without room to spare.
+            let mut calls = Vec::with_capacity(answered().count());
+            calls.extend(answered().cloned());
+            calls
+        })
     }
 
     /// The last failure of a call, which the workflow may have hidden in an error of its own.
@@ -96,7 +124,7 @@ impl Scope {
     }
 
     /// Notes why a call could not begin.
-    pub(super) fn fail(&self, error: &Error) {
+    fn fail(&self, error: &Error) {
         self.with(|state| state.failure = Some((error.kind(), error.chain())));
     }
 

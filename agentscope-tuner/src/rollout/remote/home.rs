@@ -29,7 +29,8 @@ impl Home {
         waits: &Waits,
     ) -> Result<Option<Given>> {
         let prepared = Prepared::as_sent(request)?;
-        let Answer { response, cached } = self.ledger.find_or_pay(key, &prepared, model, waits, None).await?;
+        let Answer { response, cached } =
+            self.ledger.find_or_pay(&key, &prepared, model, waits, None).await?;
         Ok(Some(Given { response: Arc::unwrap_or_clone(response), cached }))
     }
 

@@ -12,16 +12,20 @@
 //! | `rollout` | a finished rollout: the journal |
 //! | `metric` | a number of a training step |
 
+mod key;
 mod queue;
 mod read;
 mod schema;
 mod writer;
 
 use std::{
+    fmt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
+pub use key::Key;
+pub(super) use key::{KeyMap, key_of};
 pub use read::StoredCall;
 use rusqlite::Connection;
 use writer::{Write, Writer, noted};
@@ -33,9 +37,6 @@ use crate::{
     model::json,
     workflow::Spent,
 };
-
-/// Identity of a call or rollout: a hash of all that its result depends on.
-pub type Key = [u8; 16];
 
 /// The open store of one run. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -114,7 +115,7 @@ impl Store {
     }
 
     /// Keeps an answered call.
-    pub(crate) fn put_call(&self, call: CallRow<&str>) -> Result<()> {
+    pub(crate) fn put_call(&self, call: CallRow<&dyn fmt::Display>) -> Result<()> {
         let CallRow { key, model, request, response, spent } = call;
         self.writer()?.send_texts(|texts| {
             let [model, request, response] = [model, request, response].map(|text| noted(texts, text));
@@ -129,11 +130,18 @@ impl Store {
 
     /// Keeps a finished rollout.
     pub(crate) fn put_rollout(&self, key: Key, record: &Record) -> Result<()> {
-        let json = json::text(record).map_err(|error| {
-            Error::new(ErrorKind::Store, "a record cannot be written as JSON").with_source(error)
-        })?;
         let (status, reward) = (record.status.name(), record.reward);
-        self.writer()?.send_texts(|texts| Write::Rollout { key, status, reward, json: noted(texts, &json) })
+        let put = |json: &str| {
+            self.writer()?.send_texts(|texts| Write::Rollout {
+                key,
+                status,
+                reward,
+                json: noted(texts, json),
+            })
+        };
+        json::with_text(record, put).map_err(|error| {
+            Error::new(ErrorKind::Store, "a record cannot be written as JSON").with_source(error)
+        })?
     }
 
     /// Waits until all that was put before is committed.

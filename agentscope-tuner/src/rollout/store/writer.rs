@@ -1,12 +1,13 @@
 //! The thread that writes: takes what has piled up, commits it as one group.
 
 use std::{
+    fmt::{self, Write as _},
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
 };
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{CachedStatement, Connection, Transaction, params};
 use tokio::sync::oneshot;
 
 use super::{
@@ -52,9 +53,10 @@ pub(super) enum Write {
 pub(super) type Text = Range<usize>;
 
 /// Adds `text` to those of a group.
-pub(super) fn noted(texts: &mut String, text: &str) -> Text {
+pub(super) fn noted(texts: &mut String, text: impl fmt::Display) -> Text {
     let start = texts.len();
-    texts.push_str(text);
+    // A string takes whatever is written to it.
+    _ = write!(texts, "{text}");
     start..texts.len()
 }
 
@@ -164,13 +166,34 @@ fn commit(connection: &mut Connection, group: &Group<Write>) -> Result<()> {
 
 fn write_group(connection: &mut Connection, group: &Group<Write>) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
+    let mut frequent = Frequent::of(&transaction)?;
     for write in &group.items {
-        apply(&transaction, write, &group.text)?;
+        apply(&transaction, &mut frequent, write, &group.text)?;
     }
+    drop(frequent);
     transaction.commit()
 }
 
-fn apply(transaction: &Transaction<'_>, write: &Write, texts: &str) -> rusqlite::Result<()> {
+/// What nearly each item of a group needs, looked up once a group.
+struct Frequent<'a> {
+    call: CachedStatement<'a>,
+    rollout: CachedStatement<'a>,
+}
+
+impl<'a> Frequent<'a> {
+    fn of(transaction: &'a Transaction<'_>) -> rusqlite::Result<Self> {
+        let call = "INSERT OR IGNORE INTO call VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let rollout = "INSERT INTO rollout VALUES (?1, ?2, ?3, ?4)";
+        Ok(Self { call: transaction.prepare_cached(call)?, rollout: transaction.prepare_cached(rollout)? })
+    }
+}
+
+fn apply(
+    transaction: &Transaction<'_>,
+    frequent: &mut Frequent<'_>,
+    write: &Write,
+    texts: &str,
+) -> rusqlite::Result<()> {
     match write {
         Write::Meta { key, value } => {
             let sql = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
@@ -180,7 +203,7 @@ fn apply(transaction: &Transaction<'_>, write: &Write, texts: &str) -> rusqlite:
             let sql = "INSERT INTO candidate VALUES (?1, ?2) ON CONFLICT DO UPDATE SET json = excluded.json";
             transaction.prepare_cached(sql)?.execute(params![hash, json])?;
         }
-        Write::Call(call) => apply_call(transaction, call, texts)?,
+        Write::Call(call) => apply_call(&mut frequent.call, call, texts)?,
         Write::Charge { model, spent } => {
             let sql = "INSERT INTO charge VALUES (?1, ?2, ?3, ?4)";
             let usd = spent.known_usd().map(|usd| usd.picodollars());
@@ -188,9 +211,7 @@ fn apply(transaction: &Transaction<'_>, write: &Write, texts: &str) -> rusqlite:
             transaction.prepare_cached(sql)?.execute(row)?;
         }
         Write::Rollout { key, status, reward, json } => {
-            let sql = "INSERT INTO rollout VALUES (?1, ?2, ?3, ?4)";
-            let row = params![key, status, reward, &texts[json.clone()]];
-            transaction.prepare_cached(sql)?.execute(row)?;
+            frequent.rollout.execute(params![key, status, reward, &texts[json.clone()]])?;
         }
         Write::Metrics { step, values } => {
             let mut statement =
@@ -204,12 +225,15 @@ fn apply(transaction: &Transaction<'_>, write: &Write, texts: &str) -> rusqlite:
     Ok(())
 }
 
-fn apply_call(transaction: &Transaction<'_>, call: &CallRow<Text>, texts: &str) -> rusqlite::Result<()> {
+fn apply_call(
+    statement: &mut CachedStatement<'_>,
+    call: &CallRow<Text>,
+    texts: &str,
+) -> rusqlite::Result<()> {
     let told = call.spent.usage.total() > 0 || call.spent.unpriced_calls == 0;
     let usage = told.then_some(call.spent.usage);
     let usd = call.spent.known_usd().map(|usd| usd.picodollars());
-    let sql = "INSERT OR IGNORE INTO call VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    transaction.prepare_cached(sql)?.execute(params![
+    statement.execute(params![
         call.key,
         &texts[call.model.clone()],
         &texts[call.request.clone()],

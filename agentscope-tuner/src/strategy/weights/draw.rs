@@ -1,6 +1,9 @@
 //! Which rows a step is about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +73,25 @@ pub(super) fn offered(count: usize) -> usize {
     3 * count
 }
 
-fn order(rows: usize, epoch: u64, seed: u64) -> Vec<usize> {
+/// The order of the last epoch that was asked for, by what it depends on: it hashes each row, and step follows step in it.
+static LAST: Mutex<Option<(Epoch, Arc<[usize]>)>> = Mutex::new(None);
+
+/// Rows there, number and seed.
+type Epoch = (usize, u64, u64);
+
+fn order(rows: usize, epoch: u64, seed: u64) -> Arc<[usize]> {
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    match &*last {
+        Some((of, order)) if *of == (rows, epoch, seed) => Arc::clone(order),
+        _ => {
+            let order: Arc<[usize]> = shuffled(rows, epoch, seed).into();
+            *last = Some(((rows, epoch, seed), Arc::clone(&order)));
+            order
+        }
+    }
+}
+
+fn shuffled(rows: usize, epoch: u64, seed: u64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..rows).collect();
     order.sort_by_cached_key(|row| {
         seed::draw(seed, "weights.epoch", [&epoch.to_le_bytes()[..], &(*row as u64).to_le_bytes()])
