@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use agentscope_tuner_policy::{
     Params, PolicyConfig,
-    device::DeviceKind,
+    device::{DeviceKind, Precision},
     tape::{Batch, ForwardSettings, Kernels, Targets, forward, log_probs},
 };
 use dfdx::{
@@ -20,7 +20,7 @@ use dfdx::{
     tensor::{Cpu, OwnedTape, Synchronize},
     tensor_ops::Backward,
 };
-use support::{Shape, device, median, peer, wanted};
+use support::{Shape, device, median, peer, precision, wanted};
 
 const ROUNDS: usize = 3;
 
@@ -35,21 +35,21 @@ fn main() {
     for (index, shape) in wanted() {
         match device() {
             DeviceKind::Cpu => compare(&Cpu::default(), &shape, WORK[index], recompute, threads),
-            DeviceKind::Cuda => on_gpu(&shape, WORK[index], recompute, threads),
+            DeviceKind::Cuda => on_gpu(precision(), &shape, WORK[index], recompute, threads),
         }
     }
 }
 
 #[cfg(feature = "cuda")]
-fn on_gpu(shape: &Shape, work: [usize; 3], recompute: bool, threads: usize) {
+fn on_gpu(precision: Precision, shape: &Shape, work: [usize; 3], recompute: bool, threads: usize) {
     use agentscope_tuner_policy::device::{cuda, set_precision};
     let gpu = cuda(0).expect("DEVICE is cuda");
-    set_precision(&gpu, support::precision()).expect("the kernels are compiled");
+    set_precision(&gpu, precision).expect("the kernels are compiled");
     compare(&gpu, shape, work, recompute, threads);
 }
 
 #[cfg(not(feature = "cuda"))]
-fn on_gpu(_: &Shape, _: [usize; 3], _: bool, _: usize) {
+fn on_gpu(_: Precision, _: &Shape, _: [usize; 3], _: bool, _: usize) {
     panic!("{}", agentscope_tuner_policy::device::WITHOUT_GPUS);
 }
 
