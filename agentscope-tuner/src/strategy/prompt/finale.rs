@@ -26,6 +26,8 @@ const FIRST_ROWS: usize = 4;
 /// validation rows that choose.
 const FINALE_SHARE: u64 = 5;
 const SEARCH_SHARE: u64 = 8;
+/// It may have so many of those shares where the search leaves them over.
+const FINALE_MOST: u64 = 4;
 /// The finale has at least so many rollouts, where a third of all are more than that.
 const FINALE_LEAST: u64 = 32;
 /// Validation rows that choose, at least.
@@ -97,15 +99,15 @@ async fn played(search: &mut Search<'_>, finale: &mut Finale) -> Result<&'static
         Err(Halt::Spent) => "the budget or the effort is spent",
         Err(halt) => return Err(halt),
     };
-    let planned = search.finale_rollouts();
-    search.lab.reserve = Batch { rollouts: planned, questions: 0 };
+    let reserved = search.reserved();
+    search.lab.reserve = Batch { rollouts: reserved, questions: 0 };
     playoff::play(search).await?;
     search.lab.reserve = Batch::default();
     let winner = search.champion();
     if winner != 0 {
         // What a search that ended early has left over shows smaller differences.
-        let most = (search.lab.purse.size() * 2 / FINALE_SHARE).max(planned);
-        *finale = Finale::of(&plan.held, search.lab.purse.rollouts_left().min(most));
+        let most = (search.lab.purse.size() * FINALE_MOST / FINALE_SHARE).max(reserved);
+        *finale = Finale::of(&search.held, search.lab.purse.rollouts_left().min(most));
         let winner = Arc::clone(&search.pool[winner].candidate);
         let cells =
             (0..finale.attempts).flat_map(|attempt| finale.rows.iter().map(move |task| (task, attempt)));
@@ -140,11 +142,12 @@ async fn attempts(search: &mut Search<'_>) -> Result<u32, Halt> {
 fn budgeted(search: &mut Search<'_>) -> Finale {
     let size = search.lab.purse.size();
     let rows = usize::try_from((size / SEARCH_SHARE).max(SEARCH_LEAST)).unwrap_or(usize::MAX);
-    search.rows.truncate(rows);
+    let unused = search.rows.split_off(rows.min(search.rows.len()));
+    search.held.extend(unused);
     let (share, whole) =
         ((size / FINALE_SHARE).max(FINALE_LEAST.min(size / 3)), 2 * search.plan.held.len() as u64);
     // To the nearest number of runs of all rows.
-    Finale::of(&search.plan.held, if share < whole { share } else { share + whole / 2 })
+    Finale::of(&search.held, if share < whole { share } else { share + whole / 2 })
 }
 
 impl Finale {

@@ -14,6 +14,8 @@ use crate::{
 /// How many examples there can be; more where the data give right answers away.
 const SIZES: [usize; 4] = [2, 4, 8, 16];
 const LABELLED: [usize; 4] = [8, 16, 16, 24];
+/// Right answers of the data that a text without examples is given.
+const MANY: usize = 48;
 /// Rows, and different answers, that must agree with a column before it is taken for the question or the right answer.
 const ENOUGH: usize = 2;
 
@@ -44,9 +46,12 @@ impl Proposer for Demonstrate {
             return None;
         }
         let sizes = if view.columns.is_some() { &LABELLED } else { &SIZES };
-        let size = view.dice.pick("size", sizes).copied().unwrap_or_default();
+        let drawn = view.dice.pick("size", sizes).copied().unwrap_or_default();
+        // What the data say is right costs nothing to find out: the first to be shown any is shown many, later ones whether fewer do.
+        let is_first = view.columns.is_some() && Examples::split(view.prompt(view.slot)).1.is_none();
+        let size = if is_first { MANY } else { drawn };
         examples = view.dice.shuffled("examples", examples);
-        examples.truncate(size);
+        examples.truncate(fitting(&examples, view.max_length / 2).min(size));
         let mut slots = view.slots().clone();
         match view.tuned.iter().find(|tuned| tuned.demos) {
             Some(slot) => _ = slots.insert(slot.path.clone(), SlotValue::Demos(examples)),
@@ -78,6 +83,16 @@ fn examples(view: &View<'_>) -> Vec<Demo> {
         }
     }
     found.into_values().collect()
+}
+
+/// How many of `examples` have no more than so many characters together; the first always fits.
+fn fitting(examples: &[Demo], most: usize) -> usize {
+    let mut length = 0;
+    let fits = |demo: &&Demo| {
+        length += demo.input.chars().count() + demo.output.chars().count();
+        length <= most
+    };
+    examples.iter().take_while(fits).count().max(1)
 }
 
 /// A row with what was asked or answered about it.
@@ -145,6 +160,14 @@ mod tests {
         assert_eq!(columns(&asked, &well, &well), None);
         let noisy: Vec<_> = well[..2].iter().cloned().chain([(&tasks[2], "?".to_owned())]).collect();
         assert_eq!(columns(&asked, &noisy, &said(&tasks, |_| "?".to_owned())), found);
+    }
+
+    #[test]
+    fn many_examples_leave_room_for_the_text() {
+        let demo = |length: usize| Demo { input: "ä".repeat(length), output: "z".into() };
+        assert_eq!(fitting(&[demo(9), demo(19), demo(1)], 30), 2);
+        assert_eq!(fitting(&[demo(9), demo(19), demo(1)], 32), 3);
+        assert_eq!(fitting(&[demo(99)], 30), 1);
     }
 
     #[test]

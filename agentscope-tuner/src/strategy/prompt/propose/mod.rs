@@ -110,6 +110,8 @@ pub(super) struct View<'a> {
     /// Columns of the rows that are what a model is asked and what it should answer, where that is known.
     pub(super) columns: Option<(String, String)>,
     pub(super) phrases: Vec<String>,
+    /// Most characters of a prompt.
+    pub(super) max_length: usize,
     /// What was drafted before.
     pub(super) known: &'a HashSet<[u8; 16]>,
 }

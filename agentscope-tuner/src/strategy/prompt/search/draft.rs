@@ -117,6 +117,7 @@ impl Search<'_> {
             columns: self.columns.clone(),
             train,
             phrases: self.phrases(),
+            max_length: self.settings.max_length,
             known: &self.known,
         })
     }

@@ -64,15 +64,21 @@ impl Search<'_> {
         }
     }
 
-    /// Children and those that they are to beat, on the rows up to `end`; after the last row the first comes again.
+    /// Children and those that they are to beat, each pair on as many rows as `end` says; after the last row the first comes again.
+    /// Every child begins elsewhere: the luck that its parent had on some rows is not in the way of all others.
     fn heats(&self, open: &[Child], end: usize) -> Vec<Job> {
-        let cells = (0..self.attempts).flat_map(|attempt| self.rows.iter().map(move |task| (task, attempt)));
-        let both = |child: &Child| {
-            [Arc::clone(&child.candidate), Arc::clone(&self.pool[child.parents[0]].candidate)]
+        let rows = self.rows.len();
+        let runs = |child: &Child| {
+            let first = child.plot.dice.below("first row", rows);
+            let pair = [Arc::clone(&child.candidate), Arc::clone(&self.pool[child.parents[0]].candidate)];
+            let cells = (0..self.attempts).flat_map(|attempt| (0..rows).map(move |at| (at, attempt)));
+            let both = |(at, attempt): (usize, u32)| {
+                let task = &self.rows[(first + at) % rows];
+                pair.each_ref().map(|one| job(one, task, attempt))
+            };
+            cells.take(end).flat_map(both).collect::<Vec<_>>()
         };
-        let candidates: Vec<_> = open.iter().flat_map(both).collect();
-        let runs = |(task, attempt)| candidates.iter().map(move |candidate| job(candidate, task, attempt));
-        cells.take(end).flat_map(runs).collect()
+        open.iter().flat_map(runs).collect()
     }
 
     fn differences(&self, child: &Child) -> Vec<f64> {

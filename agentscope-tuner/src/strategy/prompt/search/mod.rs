@@ -2,6 +2,7 @@
 
 mod draft;
 mod heat;
+mod proof;
 mod standing;
 
 use std::{
@@ -42,6 +43,8 @@ pub(super) struct Search<'a> {
     pub(super) lab: Lab<'a>,
     /// Validation rows that the budget allows for.
     pub(super) rows: Vec<Arc<Task>>,
+    /// Validation rows that choose nobody.
+    pub(super) held: Vec<Arc<Task>>,
     /// How often each of them is run in a race: more than once where rewards change from run to run and the budget is large.
     pub(super) attempts: u32,
     /// Rollouts that are planned for the finale and the play-off.
@@ -104,6 +107,7 @@ impl<'a> Search<'a> {
             plan,
             lab,
             rows: plan.search.clone(),
+            held: plan.held.clone(),
             attempts: 1,
             planned: (0, 0),
             known: HashSet::from([seed.candidate.hash()]),
@@ -138,6 +142,9 @@ impl<'a> Search<'a> {
             if self.fruitless >= FRUITLESS {
                 return Ok("there is nothing left to try");
             }
+            if self.is_to_be_proved() {
+                return Ok("what is left shows more than it would find");
+            }
             self.round().await?;
             self.keep()?;
         }
@@ -152,7 +159,7 @@ impl<'a> Search<'a> {
     async fn round(&mut self) -> Result<(), Halt> {
         self.round += 1;
         self.columns = self.columns()?;
-        self.lab.reserve.rollouts = self.finale_rollouts() + self.planned.1;
+        self.lab.reserve.rollouts = self.reserved() + self.planned.1;
         let matrix: Vec<_> = self.pool.iter().map(|node| self.worths(&node.candidate)).collect();
         let front = front(&matrix);
         let plots: Vec<Plot> = (0..self.parallel()).filter_map(|_| self.plot(&front)).collect();

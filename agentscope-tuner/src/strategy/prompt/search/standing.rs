@@ -3,16 +3,7 @@
 use std::sync::Arc;
 
 use super::{super::worth::length, Search};
-use crate::{
-    candidate::Candidate,
-    rollout::Task,
-    strategy::statistics::{deviation, mean},
-};
-
-/// z(0.95) + z(0.9): a one-sided test at 0.05 that shows a difference in 90 % of runs.
-const POWER: f64 = 2.926;
-/// What is left of a lead on other rows: who leads was also lucky.
-const REGRESSION: f64 = 0.6;
+use crate::{candidate::Candidate, rollout::Task, strategy::statistics::mean};
 
 impl Search<'_> {
     /// What a candidate is worth on each of the validation rows.
@@ -57,26 +48,6 @@ impl Search<'_> {
     /// Whether a candidate was run on all validation rows that choose.
     pub(in super::super) fn is_whole(&self, node: usize) -> bool {
         self.worths(&self.pool[node].candidate).iter().all(Option::is_some)
-    }
-
-    /// Rollouts that the finale needs to show by how much the champion leads now, at most what is planned for it.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "bounded below by 12, above by the plan"
-    )]
-    pub(in super::super) fn finale_rollouts(&self) -> u64 {
-        // Where all rows are planned for, the search has enough as well: what it would gain, a noisy judge would cost.
-        if self.planned.0 >= 2 * self.plan.held.len() as u64 {
-            return self.planned.0;
-        }
-        let [own, seeds] = [self.champion(), 0].map(|one| self.worths(&self.pool[one].candidate));
-        let pair = |(own, seed): (Option<f64>, Option<f64>)| Some(own? - seed?);
-        let differences: Vec<f64> = own.into_iter().zip(seeds).filter_map(pair).collect();
-        let lead = mean(&differences).filter(|lead| *lead > 0.0);
-        let Some((lead, spread)) = lead.zip(deviation(&differences)) else { return self.planned.0 };
-        let rows = (POWER * spread / (REGRESSION * lead)).powi(2).ceil().max(12.0);
-        self.planned.0.min(2 * rows as u64)
     }
 
     /// Whether a reward leaves something to be wished for.
