@@ -59,12 +59,21 @@ impl Search<'_> {
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     pub(super) fn is_to_be_proved(&self) -> bool {
         let Some(lead) = self.lead() else { return false };
-        let left = self.lab.purse.rollouts_left().saturating_sub(self.planned.1) as f64 / 2.0;
+        let left = self.lab.purse.rollouts_left().saturating_sub(self.planned.1);
         let round =
             self.parallel() * (self.rows.len() * self.attempts as usize + self.settings.minibatch + 1);
         let then = Lead { mean: lead.mean + HOPE * self.lacks(), ..lead };
-        let shown = |lead: Lead, pairs: f64| lead.mean * lead.power(pairs, self.settings.confidence);
-        shown(then, left - round as f64 / 2.0) < shown(lead, left)
+        let shown =
+            |lead: Lead, rollouts| lead.mean * lead.power(self.pairs(rollouts), self.settings.confidence);
+        shown(then, left.saturating_sub(round as u64)) < shown(lead, left)
+    }
+
+    /// Pairs that so many rollouts are worth to the comparison. To run a row again tells something only where rewards are known to
+    /// change from run to run.
+    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
+    fn pairs(&self, rollouts: u64) -> f64 {
+        let pairs = rollouts as f64 / 2.0;
+        if self.attempts > 1 { pairs } else { pairs.min(self.held.len() as f64) }
     }
 
     /// What the champion lacks of the highest reward, less the standard error of that: what a judge that errs withholds is not to
