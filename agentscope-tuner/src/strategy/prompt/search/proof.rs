@@ -56,7 +56,6 @@ impl Search<'_> {
 
     /// Whether the rollouts of another round are worth more to the comparison: the lead that is expected to be *shown*, lead times
     /// power, would shrink by them even if the round brought what is hoped of it.
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     pub(super) fn is_to_be_proved(&self) -> bool {
         let Some(lead) = self.lead() else { return false };
         let left = self.lab.purse.rollouts_left().saturating_sub(self.planned.1);
