@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     place::{Place, kill},
-    scene::{Scene, kill_a_worker, one_is_gone},
+    scene::{Scene, all_are_gone, kill_a_worker, one_is_gone},
     strategies::{trains_as_on_one_machine, tunes_prompts_as_on_one_machine},
 };
 
@@ -62,7 +62,7 @@ fn a_cluster_comes_to_the_same_whatever_dies() {
     let scene = Scene::new(Duration::from_millis(60));
     let place = Place::cluster(&python, &cluster.address, "cluster");
     scene.survives(&place, || {});
-    assert!(place.workers().is_empty() && place.drivers().is_empty(), "somebody stayed behind");
+    all_are_gone(&place);
     eprintln!("the same on a cluster");
 
     let place = place.marked("cluster-worker");

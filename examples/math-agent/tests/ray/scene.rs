@@ -142,6 +142,15 @@ pub(crate) fn one_is_gone(place: &Place, workers: &[u32]) {
     }
 }
 
+/// Waits until nobody of `place` is left: a worker reads of its run's end, and then ends.
+pub(crate) fn all_are_gone(place: &Place) {
+    let began = Instant::now();
+    while !(place.workers().is_empty() && place.drivers().is_empty()) {
+        assert!(began.elapsed() < PATIENCE, "somebody stayed behind");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// What a program said to people.
 pub(crate) fn said(done: &Output) -> String {
     String::from_utf8_lossy(&done.stderr).into_owned()

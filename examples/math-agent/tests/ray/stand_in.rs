@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     place::{Place, kill},
-    scene::{Scene, kill_a_worker},
+    scene::{Scene, all_are_gone, kill_a_worker},
     strategies::tunes_prompts_as_on_one_machine,
 };
 
@@ -13,7 +13,7 @@ fn rollouts_elsewhere_come_to_the_same() {
     let Some(place) = Place::stand_in("stand-in", "") else { return };
     let scene = Scene::new(Duration::from_millis(60));
     scene.survives(&place, || {});
-    assert!(place.workers().is_empty() && place.drivers().is_empty(), "somebody stayed behind");
+    all_are_gone(&place);
 
     let place = place.marked("stand-in-worker");
     scene.survives(&place, || kill_a_worker(&place));
