@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Draft, Examples, Proposer, View};
+use super::{super::fence::placeholders, Draft, Examples, Proposer, View};
 use crate::candidate::SlotValue;
 
 /// Phrases that help many models with many tasks.
@@ -73,11 +73,14 @@ fn add(view: &View<'_>, own: &[&str]) -> Option<Edit> {
 
 /// One phrase less.
 fn drop(view: &View<'_>, own: &[&str]) -> Option<Edit> {
-    if own.len() < 2 {
-        return None;
-    }
-    let gone = view.dice.pick("gone", own)?;
+    let able = needless(own);
+    let gone = view.dice.pick("gone", &able)?;
     Some(Edit { text: without(view.text(), gone), other: None })
+}
+
+/// Phrases that a text can do without: what holds a placeholder must stay, and so must the last one.
+pub(super) fn needless<'a>(own: &[&'a str]) -> Vec<&'a str> {
+    own.iter().copied().filter(|phrase| own.len() > 1 && placeholders(phrase).is_empty()).collect()
 }
 
 /// `text` without one of its phrases.
@@ -124,6 +127,14 @@ fn plain(phrase: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_holds_a_placeholder_is_not_needless() {
+        let text = "Be brief.\nAnswer {question}.\nThe tone is {{ tone }}.\nThink first.";
+        assert_eq!(needless(&phrases(text)), ["Be brief.", "Think first."]);
+        // A text is never emptied.
+        assert!(needless(&phrases("Be brief.")).is_empty());
+    }
 
     #[test]
     fn a_text_falls_into_its_lines_or_sentences() {

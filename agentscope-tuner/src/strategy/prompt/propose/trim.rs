@@ -1,9 +1,8 @@
 //! Less text, where that is worth something: one phrase or all examples go, without a proposer model.
 
 use super::{
-    super::fence::placeholders,
     Draft, Proposer, View,
-    phrases::{phrases, without},
+    phrases::{needless, phrases, without},
 };
 use crate::candidate::SlotValue;
 
@@ -21,9 +20,7 @@ impl Proposer for Trim {
 
     fn draft(&self, view: &View<'_>) -> Option<Draft> {
         let text = view.text();
-        let own = phrases(text);
-        // What holds a placeholder must stay, and so must the last phrase.
-        let needless = own.iter().filter(|phrase| own.len() > 1 && placeholders(phrase).is_empty());
+        let needless = needless(&phrases(text)).into_iter();
         let mut cuts: Vec<_> = needless.map(|phrase| view.with_text(&without(text, phrase))).collect();
         let mut bare = view.slots().clone();
         bare.insert(view.slot.clone(), SlotValue::Prompt(text.to_owned()));
