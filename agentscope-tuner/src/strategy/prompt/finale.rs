@@ -30,8 +30,8 @@ const SEARCH_SHARE: u64 = 8;
 const FINALE_MOST: u64 = 4;
 /// The finale has at least so many rollouts, where a third of all are more than that.
 const FINALE_LEAST: u64 = 32;
-/// Validation rows that choose, at least.
-const SEARCH_LEAST: u64 = 12;
+/// Validation rows that choose, at least: the first slice of a race. Where the budget is small, rows show more in the comparison.
+const SEARCH_LEAST: u64 = 6;
 /// Rows of the seed that are run again to see whether rewards change, and most runs of a row in a race.
 const AGAIN: usize = 12;
 const MOST_LOOKS: u64 = 3;
