@@ -193,3 +193,23 @@ proptest! {
         prop_assert!(Tokenizer::new(&bytes, special::SpecialFile::default(), 300).is_err());
     }
 }
+
+#[test]
+fn what_is_put_around_a_text_is_checked_at_once() {
+    let with = |named: &str, id: u32| {
+        let mut json = word_level(json!({"a": 0, "<s>": 1}), byte_level());
+        json["post_processor"] = json!({
+            "type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": named, "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {"<s>": {"id": "<s>", "ids": [id], "tokens": ["<s>"]}}
+        });
+        make(&json)
+    };
+    assert_eq!(with("<s>", 1).unwrap().encode("a", true).unwrap(), [1, 0]);
+    // The crate panics on such a name where it first reads a text.
+    let undefined = chain(&with("<x>", 1).unwrap_err());
+    assert!(undefined.contains("does not define"), "{undefined}");
+    let beyond = chain(&with("<s>", 300).unwrap_err());
+    assert!(beyond.contains("301 ids"), "{beyond}");
+}
