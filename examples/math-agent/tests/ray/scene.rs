@@ -18,6 +18,8 @@ use crate::{
 
 /// How long anything of these tests may take.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// How long a worker may outlive its run.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A selection of three models on forty rows.
 pub(crate) struct Scene {
@@ -146,7 +148,7 @@ pub(crate) fn one_is_gone(place: &Place, workers: &[u32]) {
 pub(crate) fn all_are_gone(place: &Place) {
     let began = Instant::now();
     while !(place.workers().is_empty() && place.drivers().is_empty()) {
-        assert!(began.elapsed() < PATIENCE, "somebody stayed behind");
+        assert!(began.elapsed() < FAREWELL, "somebody stayed behind");
         thread::sleep(Duration::from_millis(20));
     }
 }
