@@ -1,6 +1,7 @@
 //! A server that speaks as vLLM's documentation says, and answers from the weights that it is given.
 
 mod answer;
+mod asked;
 mod weights;
 
 use std::{
@@ -39,10 +40,14 @@ pub enum Flaw {
     OtherVocabulary,
     /// It renders conversations otherwise.
     OtherTemplate,
+    /// It was started without a parser of tool calls.
+    NoTools,
     /// It was started without the settings that let weights be changed.
     Fixed,
     /// It renders all conversations otherwise but the one that it is tried with.
     OtherArguments,
+    /// It spells earlier answers of the model otherwise.
+    OtherCalls,
     /// It says that it has taken new weights, and keeps the old ones.
     Forgetful,
     /// It is started again whenever it was tried.

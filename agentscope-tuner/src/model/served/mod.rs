@@ -41,9 +41,24 @@ struct Shared {
     policy: Embedded,
     /// The adapter that requests name; without one they name the model itself.
     adapter: Mutex<Option<String>>,
-    conversations: AtomicU64,
-    /// Those whose prompt the server rendered otherwise than we would.
+    /// First turns of conversations.
+    first: Read,
+    /// Turns after answers of the model, tool calls among them, which server and template have to spell alike once more.
+    later: Read,
+}
+
+/// Prompts that the server answered.
+#[derive(Default)]
+struct Read {
+    prompts: AtomicU64,
+    /// Those that it rendered otherwise than we would.
     differing: AtomicU64,
+}
+
+impl Read {
+    fn take(&self) -> [u64; 2] {
+        [&self.prompts, &self.differing].map(|count| count.swap(0, Relaxed))
+    }
 }
 
 impl Served {
@@ -60,9 +75,9 @@ impl Served {
             );
             Error::new(ErrorKind::Config, message)
         })?;
-        let (adapter, conversations, differing) = Default::default();
+        let (adapter, first, later) = Default::default();
         let server = Server::new(transport);
-        Ok(Self(Arc::new(Shared { model, server, policy, adapter, conversations, differing })))
+        Ok(Self(Arc::new(Shared { model, server, policy, adapter, first, later })))
     }
 
     /// The sampling that its table sets.
@@ -123,9 +138,10 @@ impl Served {
         )))
     }
 
-    /// How many answers came since the last call of this, and of how many the prompt was not what we would have made of it.
-    pub(crate) fn take_differing(&self) -> [u64; 2] {
-        [&self.0.conversations, &self.0.differing].map(|count| count.swap(0, Relaxed))
+    /// How many prompts were answered since the last call of this, and how many of them were not what we would have made of the
+    /// conversation: of first turns, and of later ones.
+    pub(crate) fn take_differing(&self) -> [[u64; 2]; 2] {
+        [&self.0.first, &self.0.later].map(Read::take)
     }
 
     /// The request as the server is to see it.
@@ -165,16 +181,13 @@ impl Served {
         Ok(response)
     }
 
-    /// Notes whether the server read what we would have. Later turns are left out: how tool calls of earlier ones are spelled
-    /// again differs between servers, and rows are made of what was read in any case.
+    /// Notes whether the server read what we would have.
     fn compare(&self, request: &ChatRequest, read: &[u32]) {
         let is_first = request.messages.iter().all(|message| message.role != Role::Assistant);
-        if !is_first {
-            return;
-        }
-        self.0.conversations.fetch_add(1, Relaxed);
+        let of = if is_first { &self.0.first } else { &self.0.later };
+        of.prompts.fetch_add(1, Relaxed);
         let differs = self.0.policy.prompt_ids(request).is_ok_and(|ours| ours != read);
-        self.0.differing.fetch_add(u64::from(differs), Relaxed);
+        of.differing.fetch_add(u64::from(differs), Relaxed);
     }
 
     /// What a failure of the server means here.

@@ -12,7 +12,7 @@ use super::{
     alarm::Alarm,
     checkpoint::Checkpoints,
     groups::Sampled,
-    held_out::{HeldOut, measure},
+    held_out::{HeldOut, measure, unanswered},
     learner::{Learner, Start},
     lesson::{self, Learnt},
     policy,
@@ -91,6 +91,9 @@ impl<'a> Course<'a> {
             Ok(first) => first,
             Err(stopped) => return Ok(verdict::stopped(self.settings, stopped.chain(), 0, rows)),
         };
+        if let Some(error) = unanswered(&first.1) {
+            return Err(error);
+        }
         self.say_mean("held-out rows before training", &first);
         self.swap().await?;
         let ended = match self.warm_up().await? {

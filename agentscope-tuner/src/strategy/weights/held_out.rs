@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::{WeightsTuning, groups};
 use crate::{
     candidate::Candidate,
-    error::Result,
-    rollout::{Job, Run, Task},
+    error::{Error, ErrorKind, Result},
+    rollout::{Job, Record, Run, Status, Task},
     seed,
     strategy::Inputs,
 };
@@ -44,6 +44,17 @@ pub(super) async fn measure(
     inputs.engine.expect(jobs.len());
     let run = inputs.engine.run_once(jobs).await?;
     Ok((candidate, run))
+}
+
+/// Why nothing can be learnt, where no rollout got so far as an answer of any model: each would end like that for ever.
+pub(super) fn unanswered(records: &[Arc<Record>]) -> Option<Error> {
+    let silent = |record: &Record| record.status == Status::TaskFailed && record.calls.is_empty();
+    let why = records.iter().all(|record| silent(record)).then(|| records.first()?.error.clone())??;
+    let message = format!(
+        "all {} held-out rollouts failed before a model had answered, so there is nothing to learn from: {why}",
+        records.len()
+    );
+    Some(Error::new(ErrorKind::Workflow, message))
 }
 
 #[cfg(test)]

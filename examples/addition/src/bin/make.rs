@@ -28,9 +28,12 @@ const SPECIAL: [&str; 3] = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"];
 /// What an engine reads as a tool call is one token each.
 const TAGS: [&str; 2] = ["<tool_call>", "</tool_call>"];
 const CHARACTERS: &str = "0123456789+=abdegmnorstu{}\":, \n";
-/// The role is one letter, tools are not described: the model learns them by heart.
+/// The role is one letter, tools are not described: the model learns them by heart. A call is spelled field by field, since servers
+/// (vLLM) hand `function` on with its fields in another order.
 const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.role[0] }}{{ m.content }}\
-    {% for c in m.tool_calls or [] %}<tool_call>{{ c.function | tojson }}</tool_call>{% endfor %}<|im_end|>{% endfor %}\
+    {% for c in m.tool_calls or [] %}\
+    <tool_call>{\"name\": {{ c.function.name | tojson }}, \"arguments\": {{ c.function.arguments | tojson }}}</tool_call>\
+    {% endfor %}<|im_end|>{% endfor %}\
     {% if add_generation_prompt %}<|im_start|>a{% endif %}";
 
 fn main() -> Result {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::{
     place::{Place, kill},
     scene::{Scene, all_are_gone, kill_a_worker, one_is_gone},
-    strategies::{trains_as_on_one_machine, tunes_prompts_as_on_one_machine},
+    strategies::{trains_as_on_one_machine, trains_where_a_server_samples, tunes_prompts_as_on_one_machine},
 };
 
 /// A cluster that ends with this.
@@ -89,6 +89,7 @@ fn a_cluster_comes_to_the_same_whatever_dies() {
     eprintln!("the same when the program was killed and resumed");
 
     trains_as_on_one_machine(&place.marked("cluster-weights"));
+    trains_where_a_server_samples(&place.marked("cluster-sampler"));
     tunes_prompts_as_on_one_machine(&place.marked("cluster-prompt"));
     eprintln!("the same prompt and the same weights");
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::{
     place::{Place, kill},
     scene::{Scene, all_are_gone, kill_a_worker},
-    strategies::tunes_prompts_as_on_one_machine,
+    strategies::{trains_where_a_server_samples, tunes_prompts_as_on_one_machine},
 };
 
 #[test]
@@ -29,4 +29,10 @@ fn rollouts_elsewhere_come_to_the_same() {
 fn prompts_are_tuned_elsewhere_as_here() {
     let Some(place) = Place::stand_in("stand-in-prompt", "") else { return };
     tunes_prompts_as_on_one_machine(&place);
+}
+
+#[test]
+fn weights_are_trained_elsewhere_by_what_a_server_samples() {
+    let Some(place) = Place::stand_in("stand-in-sampler", "") else { return };
+    trains_where_a_server_samples(&place);
 }

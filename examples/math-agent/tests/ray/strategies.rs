@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 use serde_json::Value;
-use test_support::{outcome, the_run};
+use test_support::{Flaw, Vllm, outcome, the_run};
 
 use crate::{place::Place, scene::said};
 
@@ -40,6 +40,25 @@ pub(crate) fn trains_as_on_one_machine(place: &Place) {
     let arguments = ["weights", "--steps", "3", "--set", "strategy.weights.staleness=1"];
     let train = |place: Option<&Place>| ran(&arguments, place, |run| (outcome(run), numbers(run)));
     assert_eq!(train(Some(place)), train(None));
+}
+
+/// A server answers in the place of the nodes, and gets each version of the weights from home: the run is that of one machine.
+pub(crate) fn trains_where_a_server_samples(place: &Place) {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/medium");
+    let server = Vllm::start(&model, Flaw::None);
+    let url = format!("models.served.base-url={}", server.base_url());
+    let settings = [
+        "models.served.provider=vllm",
+        "models.served.name=tiny",
+        &url,
+        "strategy.weights.sampler.model=served",
+    ];
+    let settings = settings.iter().flat_map(|setting| ["--set", setting]);
+    let arguments: Vec<&str> = ["weights", "--steps", "3"].into_iter().chain(settings).collect();
+    let train = |place: Option<&Place>| ran(&arguments, place, |run| (outcome(run), numbers(run)));
+    let there = train(Some(place));
+    assert!(server.take().len() >= 3 * 4, "the server got no new weights");
+    assert_eq!(there, train(None));
 }
 
 /// The numbers of all steps, without those of the clock.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use agentscope_tuner::{
-    message::Msg,
-    model::{ChatModel as _, ChatRequest, ChatResponse, Sampling, TokenTrace},
+    message::{Block, Msg, Role, ToolUse},
+    model::{ChatModel as _, ChatResponse, TokenTrace},
 };
 use axum::{
     Json,
@@ -14,7 +14,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{Flaw, Shared, TRIAL, model, refusal, restart};
+use super::{Flaw, Shared, TRIAL, asked::request, model, refusal, restart};
 
 pub(super) async fn chat(State(shared): State<Arc<Shared>>, Json(body): Json<Value>) -> Response {
     let name = body["model"].as_str().unwrap_or_default();
@@ -23,10 +23,19 @@ pub(super) async fn chat(State(shared): State<Arc<Shared>>, Json(body): Json<Val
         return refusal(StatusCode::NOT_FOUND, "NotFoundError", &message);
     };
     let (mut request, flaw) = (request(&body), shared.flaw);
+    if flaw == Flaw::NoTools && !request.tools.is_empty() {
+        let message =
+            "\"auto\" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set";
+        return refusal(StatusCode::BAD_REQUEST, "BadRequestError", message);
+    }
     let is_trial = request.messages[0].text() == TRIAL;
     if flaw == Flaw::OtherArguments && !is_trial {
         // What it says that it read is what it read: the weights are right, and only the words are others.
         request.messages[0] = Msg::user(format!("{}=", request.messages[0].text()));
+    }
+    if flaw == Flaw::OtherCalls {
+        let answers = request.messages.iter_mut().filter(|message| message.role == Role::Assistant);
+        answers.for_each(|answer| answer.content.push(Block::text("=")));
     }
     let answer = model.chat(&request).await;
     if flaw == Flaw::Restarted && is_trial {
@@ -37,28 +46,6 @@ pub(super) async fn chat(State(shared): State<Arc<Shared>>, Json(body): Json<Val
         Ok(response) => Json(completion(&body, &response, flaw)).into_response(),
         Err(error) => refusal(StatusCode::BAD_REQUEST, "BadRequestError", &error.to_string()),
     }
-}
-
-fn request(body: &Value) -> ChatRequest {
-    let messages = body["messages"].as_array().unwrap().iter().map(|message| {
-        let text = message["content"].as_str().unwrap_or_default();
-        match message["role"].as_str() {
-            Some("system") => Msg::system(text),
-            Some("assistant") => Msg::assistant(text),
-            _ => Msg::user(text),
-        }
-    });
-    let mut request = ChatRequest::new(messages).logprobs(0);
-    let extra = ["min_p", "repetition_penalty"].map(|name| (name.to_owned(), body[name].clone()));
-    request.sampling = Sampling {
-        temperature: body["temperature"].as_f64(),
-        top_p: body["top_p"].as_f64(),
-        max_tokens: body["max_tokens"].as_u64().and_then(|most| u32::try_from(most).ok()),
-        seed: body["seed"].as_u64(),
-        extra: extra.into_iter().filter(|(_, value)| !value.is_null()).collect(),
-        ..Sampling::default()
-    };
-    request
 }
 
 fn completion(body: &Value, response: &ChatResponse, flaw: Flaw) -> Value {
@@ -73,10 +60,14 @@ fn completion(body: &Value, response: &ChatResponse, flaw: Flaw) -> Value {
         "total_tokens": prompt_ids.len() + ids.len(),
         "prompt_tokens_details": null
     });
-    let message = json!({
-        "role": "assistant", "content": response.message.text(), "refusal": null, "annotations": null,
-        "audio": null, "function_call": null, "tool_calls": [], "reasoning": null
+    let mut message = json!({
+        "role": "assistant", "content": said(response), "refusal": null, "annotations": null,
+        "audio": null, "function_call": null, "reasoning": null
     });
+    let calls: Vec<Value> = response.message.tool_uses().map(call).collect();
+    if !calls.is_empty() {
+        message["tool_calls"] = calls.into();
+    }
     let choice = json!({
         "index": 0, "message": message, "logprobs": logprobs, "finish_reason": response.finish.as_str(),
         "stop_reason": null, "token_ids": with_ids.then_some(ids)
@@ -86,6 +77,18 @@ fn completion(body: &Value, response: &ChatResponse, flaw: Flaw) -> Value {
         "choices": [choice], "service_tier": null, "system_fingerprint": null, "usage": usage,
         "prompt_logprobs": null, "prompt_token_ids": with_ids.then_some(prompt_ids), "kv_transfer_params": null
     })
+}
+
+/// The text; none beside a call without words.
+fn said(response: &ChatResponse) -> Option<String> {
+    let text = response.message.text();
+    let is_call = text.is_empty() && response.message.tool_uses().next().is_some();
+    (!is_call).then_some(text)
+}
+
+fn call(call: &ToolUse) -> Value {
+    let function = json!({ "name": call.name, "arguments": call.input.to_string() });
+    json!({ "id": format!("chatcmpl-tool-{}", call.id), "type": "function", "function": function })
 }
 
 /// The completion in chunks: the ids of the prompt with the first one, then a chunk for each token.
@@ -106,13 +109,24 @@ fn events(whole: &Value) -> Response {
     let mut chunks = vec![chunk(json!({ "role": "assistant", "content": "" }), None, &Value::Null)];
     for token in 0..count {
         // How the text is cut does not matter here.
-        let text = if token == 0 { &choice["message"]["content"] } else { &json!("") };
+        let delta = if token == 0 { delta(&choice["message"]) } else { json!({ "content": "" }) };
         let finish = if token + 1 == count { &choice["finish_reason"] } else { &Value::Null };
-        chunks.push(chunk(json!({ "content": text }), Some(token), finish));
+        chunks.push(chunk(delta, Some(token), finish));
     }
     let data = chunks.iter().map(ToString::to_string).chain(["[DONE]".to_owned()]);
     let body: String = data.map(|data| format!("data: {data}\n\n")).collect();
     ([(CONTENT_TYPE, "text/event-stream")], body).into_response()
+}
+
+/// All that a message says, at once.
+fn delta(message: &Value) -> Value {
+    let calls =
+        message["tool_calls"].as_array().into_iter().flatten().zip(0..).map(|(call, index): (_, u32)| {
+            let mut call = call.clone();
+            call["index"] = index.into();
+            call
+        });
+    json!({ "content": message["content"], "tool_calls": calls.collect::<Vec<_>>() })
 }
 
 fn logprobs(response: &ChatResponse) -> Value {

@@ -34,6 +34,10 @@ const PREFIX: &str = "tuner";
 /// Share of a step's tokens that server and trainer may see a tenth apart. Rounding to bf16 moves few that far.
 const MOST_APART: f64 = 0.5;
 
+/// What to look at where first turns are read otherwise, and where only later ones are.
+const OTHER_TEMPLATE: &str = "compare --chat-template and the server's default template arguments";
+const OTHER_CALLS: &str = "only turns after an answer differ, so compare how the template spells earlier answers; vLLM hands a tool call's `function` on as `arguments` and then `name`, so spell the two one by one, not by `function | tojson`";
+
 /// A server that samples the rollouts, of training and on held-out rows, in the place of the engine in this process.
 #[derive(Clone, Debug)]
 pub struct Sampler {
@@ -160,12 +164,12 @@ impl<'a> Supply<'a> {
                 100.0 * share
             )));
         }
-        let [answers, differing] = sampler.served.take_differing();
-        (differing > 0).then(|| {
-            Alarm::Warn(format!(
-                "{differing} of {answers} prompts were read by the server as other tokens than the model's chat template and tokenizer make of them; what is learnt is what the server read, but a model that is used through its own template may not do as well: compare --chat-template and the server's default template arguments"
-            ))
-        })
+        let [first, later] = sampler.served.take_differing();
+        let kinds = [(first, OTHER_TEMPLATE), (later, OTHER_CALLS)];
+        let ([prompts, differing], compare) = kinds.into_iter().find(|([_, differing], _)| *differing > 0)?;
+        Some(Alarm::Warn(format!(
+            "{differing} of {prompts} prompts were read by the server as other tokens than the model's chat template and tokenizer make of them; what is learnt is what the server read, but a model that is used through its own template may not do as well: {compare}"
+        )))
     }
 
     /// The name of the adapter that answers now; none where the base does.

@@ -14,9 +14,12 @@ const WORDS: &str = "Ada|Ben|Cleo|Dan|Eva|Finn|Gia|Hugo| Ada| Ben| Cleo| Dan| Ev
     | Answer|Answer| Be|Be| brief| the| number| alone| Use|Use| tool| Call|Call| add| for| sums| polite| patient| careful| kind\
     | kindly| children| problems| Check| your| answer| small| numbers| Help| people| teacher| tutor| of| in| arithmetic\
     |That| so| +| -| *| =|{\"name\": \"add\", \"arguments\": {\"a\": |, \"b\": |}}";
-/// The tool is not described: the models know it by heart.
+/// The tool is not described: the models know it by heart. A call is spelled field by field, since servers (vLLM) hand `function` on
+/// with its fields in another order.
 pub(super) const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}\
-    {% for c in m.tool_calls or [] %}<tool_call>{{ c.function | tojson }}</tool_call>{% endfor %}<|im_end|>{% endfor %}\
+    {% for c in m.tool_calls or [] %}\
+    <tool_call>{\"name\": {{ c.function.name | tojson }}, \"arguments\": {{ c.function.arguments | tojson }}}</tool_call>\
+    {% endfor %}<|im_end|>{% endfor %}\
     {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
 /// Special tokens, tags, characters, words.

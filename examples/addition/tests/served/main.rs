@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod tools;
+mod vllm;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -46,15 +49,15 @@ fn rows(first: u32) -> Dataset {
     Dataset::from_rows((first..first + 8).map(|a| json!({ "question": format!("{a}+{}=", a + 1) })))
 }
 
-fn served(server: &Vllm, policy: &Embedded) -> Served {
-    let spec = ModelSpec { base_url: Some(server.base_url().into()), ..ModelSpec::new("vllm", "tiny") };
+fn served(base_url: &str, policy: &Embedded) -> Served {
+    let spec = ModelSpec { base_url: Some(base_url.into()), ..ModelSpec::new("vllm", "tiny") };
     Served::from_spec(&spec, policy.clone(), &|_| None).unwrap()
 }
 
 #[tokio::test]
 async fn tokens_are_those_that_the_server_names_however_it_sends_them() {
     let policy = Embedded::open("tiny", directory(), &EngineSettings::default()).unwrap();
-    let model = served(&Vllm::start(&directory(), Flaw::None), &policy);
+    let model = served(Vllm::start(&directory(), Flaw::None).base_url(), &policy);
     let mut request = ChatRequest::new([Msg::user("12+34=")]).max_tokens(6);
     request.sampling.seed = Some(7);
     let ours = policy.chat(&request).await.unwrap();
@@ -71,10 +74,11 @@ async fn tokens_are_those_that_the_server_names_however_it_sends_them() {
     }
 }
 
-/// Rewards of the steps, and the largest difference between sampler and trainer in each.
-async fn train(server: &Vllm, lora: Option<LoraConfig>, rate: f64) -> [Vec<f64>; 2] {
+/// Rewards of the steps, and the largest difference between sampler and trainer in each, where a server samples what the model in
+/// `directory` learns.
+async fn train(base_url: &str, directory: &Path, lora: Option<LoraConfig>, rate: f64) -> [Vec<f64>; 2] {
     let runs = tempfile::tempdir().unwrap();
-    let policy = Embedded::open("tiny", directory(), &EngineSettings::default()).unwrap();
+    let policy = Embedded::open("tiny", directory, &EngineSettings::default()).unwrap();
     let mut strategy = WeightsTuning {
         steps: 6,
         batch_size: 4,
@@ -83,7 +87,7 @@ async fn train(server: &Vllm, lora: Option<LoraConfig>, rate: f64) -> [Vec<f64>;
         schedule: Schedule::constant(rate),
         eval_interval: 3,
         lora,
-        sampler: Some(Sampler::new("served", served(server, &policy))),
+        sampler: Some(Sampler::new("served", served(base_url, &policy))),
         ..WeightsTuning::new(SlotPath::new("asks", "model"), "model", policy.clone())
     };
     let Objective::Policy(settings) = &mut strategy.objective else {
@@ -99,6 +103,10 @@ async fn train(server: &Vllm, lora: Option<LoraConfig>, rate: f64) -> [Vec<f64>;
     })
 }
 
+fn adapters() -> LoraConfig {
+    LoraConfig { rank: 8, ..LoraConfig::default() }
+}
+
 /// It learns, and every step learns from what its own weights sampled: those of the step before would be further off.
 fn check_learnt([rewards, gaps]: &[Vec<f64>; 2]) {
     assert!(rewards.len() == 6 && rewards[5] > rewards[0] + 0.4, "{rewards:?}");
@@ -108,7 +116,7 @@ fn check_learnt([rewards, gaps]: &[Vec<f64>; 2]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_weights_are_learnt_from_what_a_server_samples() {
     let server = Vllm::start(&directory(), Flaw::None);
-    check_learnt(&train(&server, None, 3e-3).await);
+    check_learnt(&train(server.base_url(), &directory(), None, 3e-3).await);
     let told = server.take();
     assert!(told.chunks(3).all(|one| one == ["pause", "reload", "resume"]), "{told:?}");
     // The model that training began with, each step, and the best checkpoint.
@@ -118,24 +126,20 @@ async fn all_weights_are_learnt_from_what_a_server_samples() {
 #[tokio::test(flavor = "multi_thread")]
 async fn adapters_are_learnt_from_what_a_server_samples() {
     let server = Vllm::start(&directory(), Flaw::None);
-    check_learnt(&train(&server, Some(LoraConfig { rank: 8, ..LoraConfig::default() }), 1e-2).await);
+    check_learnt(&train(server.base_url(), &directory(), Some(adapters()), 1e-2).await);
     let told = server.take();
     let loaded = told.iter().filter(|what| *what == "load").count();
     assert!(loaded >= 6 && loaded == told.len() - loaded, "{told:?}");
     assert_eq!(server.adapters(), Vec::<String>::new());
 }
 
-fn program(runs: &Path, server: &Vllm, settings: &[&str]) -> Command {
+/// The program with settings for a short training.
+fn alone(runs: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_addition"));
     command.current_dir(env!("CARGO_MANIFEST_DIR")).env("NO_COLOR", "1").env_remove("VLLM_API_KEY");
-    let url = format!("models.served.base-url={}", server.base_url());
     let directory = format!("run.directory={}", runs.display());
     let common = [
-        url.as_str(),
         directory.as_str(),
-        "models.served.provider=vllm",
-        "models.served.name=tiny",
-        "strategy.weights.sampler.model=served",
         "dataset.eval.limit=8",
         "strategy.weights.steps=6",
         "strategy.weights.batch-size=4",
@@ -149,8 +153,27 @@ fn program(runs: &Path, server: &Vllm, settings: &[&str]) -> Command {
         "strategy.weights.overlong.limit=4",
         "strategy.weights.overlong.cache=4",
     ];
-    common.iter().chain(settings).for_each(|setting| _ = command.args(["--set", setting]));
+    set(&mut command, common);
     command
+}
+
+/// The same, sampled by a server.
+fn program(runs: &Path, base_url: &str, settings: &[&str]) -> Command {
+    let mut command = alone(runs);
+    sampled_by(&mut command, base_url);
+    set(&mut command, settings.iter().copied());
+    command
+}
+
+fn sampled_by(command: &mut Command, base_url: &str) {
+    let url = format!("models.served.base-url={base_url}");
+    let served =
+        ["models.served.provider=vllm", "models.served.name=tiny", "strategy.weights.sampler.model=served"];
+    set(command, served.into_iter().chain([url.as_str()]));
+}
+
+fn set<'a>(command: &mut Command, settings: impl IntoIterator<Item = &'a str>) {
+    settings.into_iter().for_each(|setting| _ = command.args(["--set", setting]));
 }
 
 #[test]
@@ -159,12 +182,12 @@ fn a_training_that_is_killed_goes_on_with_the_newest_weights_at_the_server() {
         let server = Vllm::start(&directory(), Flaw::None);
         let kills = Kills {
             begin: &|runs| {
-                let mut command = program(runs, &server, settings);
+                let mut command = program(runs, server.base_url(), settings);
                 command.arg("weights");
                 command
             },
             resume: &|runs, run| {
-                let mut command = program(runs, &server, settings);
+                let mut command = program(runs, server.base_url(), settings);
                 command.arg("resume").arg(run);
                 command
             },
@@ -191,7 +214,7 @@ fn result(run: &Path) -> (Value, Vec<u8>) {
 /// What `weights` says at a server with this flaw.
 fn refusal(flaw: Flaw, served: &Path, settings: &[&str]) -> String {
     let (runs, server) = (tempfile::tempdir().unwrap(), Vllm::start(served, flaw));
-    let output = program(runs.path(), &server, settings).arg("weights").output().unwrap();
+    let output = program(runs.path(), server.base_url(), settings).arg("weights").output().unwrap();
     assert!(!output.status.success(), "{flaw:?}");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -218,7 +241,7 @@ fn a_server_with_other_weights_is_refused() {
     // A model that has learnt, which adapters of the untrained one do not fit.
     let (runs, server) = (tempfile::tempdir().unwrap(), Vllm::start(&directory(), Flaw::None));
     let long = "strategy.weights.warm-start.steps=40";
-    let output = program(runs.path(), &server, &[long]).arg("weights").output().unwrap();
+    let output = program(runs.path(), server.base_url(), &[long]).arg("weights").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let learnt = test_support::the_run(runs.path()).unwrap().join("best");
     let cases = [
@@ -244,7 +267,7 @@ fn a_server_that_is_started_again_ends_the_run() {
 #[test]
 fn prompts_that_the_server_reads_otherwise_are_worth_a_word() {
     let (runs, server) = (tempfile::tempdir().unwrap(), Vllm::start(&directory(), Flaw::OtherArguments));
-    let output = program(runs.path(), &server, &[]).arg("weights").output().unwrap();
+    let output = program(runs.path(), server.base_url(), &[]).arg("weights").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.contains("prompts were read by the server as other tokens"), "{said}");
 }
@@ -264,7 +287,7 @@ fn settings_of_a_sampler_that_cannot_work_are_refused() {
     ];
     for (settings, expected) in cases {
         let runs = tempfile::tempdir().unwrap();
-        let output = program(runs.path(), &server, settings).arg("weights").output().unwrap();
+        let output = program(runs.path(), server.base_url(), settings).arg("weights").output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains(expected), "{settings:?}: {said}");
     }
