@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A server on loopback, for the model `tiny`. It ends with this.
 struct Server {
+    command: Command,
     process: Child,
     port: u16,
     /// Holds the model and what the server says.
@@ -39,10 +40,22 @@ impl Server {
         let place = tempfile::tempdir().unwrap();
         wide(&place.path().join("model"));
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let process = serve(&vllm, place.path(), port, arguments);
-        let server = Self { process, port, place };
+        let mut command = serve(&vllm, place.path(), port, arguments);
+        let server = Self { process: command.spawn().unwrap(), command, port, place };
         server.wait();
         Some(server)
+    }
+
+    /// Ends it with its workers, which are of its group.
+    fn kill(&mut self) {
+        _ = Command::new("kill").args(["-9", "--", &format!("-{}", self.process.id())]).status();
+        _ = self.process.wait();
+    }
+
+    /// Starts it again, with the model that it was first started with.
+    fn restart(&mut self) {
+        self.process = self.command.spawn().unwrap();
+        self.wait();
     }
 
     fn wait(&self) {
@@ -80,16 +93,15 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Its workers are of its group.
-        _ = Command::new("kill").args(["-9", "--", &format!("-{}", self.process.id())]).status();
-        _ = self.process.wait();
+        self.kill();
     }
 }
 
-fn serve(vllm: &str, place: &Path, port: u16, arguments: &[&str]) -> Child {
+fn serve(vllm: &str, place: &Path, port: u16, arguments: &[&str]) -> Command {
     let log = fs::File::create(place.join("log")).unwrap();
     let (model, port) = (place.join("model"), port.to_string());
-    Command::new(vllm)
+    let mut command = Command::new(vllm);
+    command
         .arg("serve")
         .arg(model)
         .args(["--served-model-name", "tiny", "--host", "127.0.0.1", "--port", &port])
@@ -105,9 +117,8 @@ fn serve(vllm: &str, place: &Path, port: u16, arguments: &[&str]) -> Child {
         .env("HF_HUB_OFFLINE", "1")
         .stdout(log.try_clone().unwrap())
         .stderr(log)
-        .process_group(0)
-        .spawn()
-        .unwrap()
+        .process_group(0);
+    command
 }
 
 /// The untrained model with three wide heads in the place of four: on a CPU, vLLM has no kernel for theirs.
@@ -124,37 +135,52 @@ fn wide(target: &Path) {
     fs::write(path, config.to_string()).unwrap();
 }
 
-/// Kills a training in its middle, and resumes it.
-fn survives(server: &Server, settings: &[&str]) {
+/// A training in whose middle `happens` happens, which ends it; and that is resumed.
+fn survives(server: &mut Server, settings: &[&str], happens: impl FnOnce(&mut Child, &mut Server)) {
     let runs = tempfile::tempdir().unwrap();
     let mut child = server.program(runs.path(), settings).arg("weights").spawn().unwrap();
     let began = Instant::now();
     let is_there = || the_run(runs.path()).is_some_and(|run| run.join("checkpoints/step-000004").exists());
     while !is_there() {
-        assert!(began.elapsed() < PATIENCE && child.try_wait().unwrap().is_none(), "it was not killed");
+        assert!(began.elapsed() < PATIENCE && child.try_wait().unwrap().is_none(), "it has no middle");
         thread::sleep(Duration::from_millis(5));
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    happens(&mut child, server);
+    assert!(!child.wait().unwrap().success());
     let run = the_run(runs.path()).unwrap();
     let done = server.program(runs.path(), settings).arg("resume").arg(&run).output().unwrap();
     let said = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success() && said.contains("going on from step"), "{said}");
 }
 
+/// The program dies.
+fn killed(program: &mut Child, _server: &mut Server) {
+    program.kill().unwrap();
+}
+
+/// The server dies and comes again, without what it was given.
+fn restarted(program: &mut Child, server: &mut Server) {
+    server.kill();
+    program.wait().unwrap();
+    server.restart();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn vllm_samples_what_a_whole_model_learns() {
-    let Some(server) = Server::start(&[]) else { return };
+    let Some(mut server) = Server::start(&[]) else { return };
     check_learnt(&train(&server.base_url(), &server.model(), None, 3e-3).await);
     tools::check_calls(&server.base_url(), &server.model());
-    survives(&server, &[]);
-    survives(&server, &["strategy.weights.staleness=1"]);
+    survives(&mut server, &[], killed);
+    survives(&mut server, &["strategy.weights.staleness=1"], killed);
+    survives(&mut server, &["models.served.max-retries=2"], restarted);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn vllm_samples_what_adapters_learn() {
-    let Some(server) = Server::start(&["--enable-lora", "--max-lora-rank", "16"]) else { return };
+    let Some(mut server) = Server::start(&["--enable-lora", "--max-lora-rank", "16"]) else { return };
     check_learnt(&train(&server.base_url(), &server.model(), Some(adapters()), 1e-2).await);
-    survives(&server, &["strategy.weights.lora.rank=8"]);
+    let rank = "strategy.weights.lora.rank=8";
+    survives(&mut server, &[rank], killed);
+    survives(&mut server, &[rank, "models.served.max-retries=2"], restarted);
     assert_eq!(server.models(), 1, "adapters stayed behind");
 }
