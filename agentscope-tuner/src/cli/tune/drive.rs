@@ -94,7 +94,7 @@ impl<'a> Drive<'a> {
         self.train.iter().chain(&self.eval).try_for_each(|task| engine.check_task(task))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let (engine, outcome) = runtime.block_on(self.housed(engine, &stop, dir))?;
-        let outcome = outcome?;
+        let outcome = outcome.map_err(|error| unfinished(error, engine.store(), dir))?;
         let metrics = engine.store().metrics()?;
         if !metrics.is_empty() {
             dir.write(METRICS, &report::json_lines(&metrics))?;
@@ -148,6 +148,19 @@ impl<'a> Drive<'a> {
         engine.store().flush().await?;
         outcome
     }
+}
+
+/// What ended a run from outside is mended there: then the rest of it can be had.
+fn unfinished(error: Error, store: &Store, dir: &RunDir) -> Error {
+    let from_outside = matches!(error.kind(), ErrorKind::Model(_) | ErrorKind::Io);
+    if !from_outside || store.rollouts().is_ok_and(|kept| kept.is_empty()) {
+        return error;
+    }
+    let message = format!(
+        "the run is not complete; what is finished is kept: mend this and continue with `resume {}`",
+        dir.path().display()
+    );
+    Error::new(error.kind(), message).with_source(error)
 }
 
 /// What a run came to.

@@ -7,7 +7,7 @@ use std::{
     net::TcpListener,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command},
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -138,7 +138,8 @@ fn wide(target: &Path) {
 /// A training in whose middle `happens` happens, which ends it; and that is resumed.
 fn survives(server: &mut Server, settings: &[&str], happens: impl FnOnce(&mut Child, &mut Server)) {
     let runs = tempfile::tempdir().unwrap();
-    let mut child = server.program(runs.path(), settings).arg("weights").spawn().unwrap();
+    let mut child =
+        server.program(runs.path(), settings).arg("weights").stderr(Stdio::piped()).spawn().unwrap();
     let began = Instant::now();
     let is_there = || the_run(runs.path()).is_some_and(|run| run.join("checkpoints/step-000004").exists());
     while !is_there() {
@@ -146,7 +147,9 @@ fn survives(server: &mut Server, settings: &[&str], happens: impl FnOnce(&mut Ch
         thread::sleep(Duration::from_millis(5));
     }
     happens(&mut child, server);
-    assert!(!child.wait().unwrap().success());
+    let ended = child.wait_with_output().unwrap();
+    let (code, said) = (ended.status.code(), String::from_utf8_lossy(&ended.stderr));
+    assert!(code.is_none_or(|code| code != 0 && said.contains("`resume ")), "{said}");
     let run = the_run(runs.path()).unwrap();
     let done = server.program(runs.path(), settings).arg("resume").arg(&run).output().unwrap();
     let said = String::from_utf8_lossy(&done.stderr);
