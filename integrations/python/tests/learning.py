@@ -16,6 +16,7 @@ import os
 import pathlib
 import random
 import secrets
+import shutil
 import subprocess
 import tempfile
 import time
@@ -89,46 +90,77 @@ def accuracy(model: Any, tokenizer: Any) -> float:
     return right / len(test)
 
 
-def learn(binary: str, steps: int, warm_steps: int) -> dict[str, Any]:
+def wide(target: pathlib.Path) -> pathlib.Path:
+    """The untrained model with three wide heads in the place of four: on a CPU, vLLM has no kernel for theirs."""
+    shutil.copytree(EXAMPLE / "model", target)
+    config = json.loads((target / "config.json").read_text())
+    config |= {"num_attention_heads": 3, "num_key_value_heads": 3, "head_dim": 32, "torch_dtype": "float32"}
+    (target / "config.json").write_text(json.dumps(config))
+    return target
+
+
+def learn(binary: str, steps: int, warm_steps: int, vllm: bool) -> dict[str, Any]:
     """Trains, and says what came of it."""
+    with tempfile.TemporaryDirectory() as place, worker(binary) as environment:
+        return train(environment, pathlib.Path(place), steps, warm_steps, vllm)
+
+
+def train(environment: Worker, place: pathlib.Path, steps: int, warm_steps: int, vllm: bool) -> dict[str, Any]:
     torch.manual_seed(7)
     transformers.set_seed(7)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(EXAMPLE / "model", padding_side="left")
-    model = transformers.AutoModelForCausalLM.from_pretrained(EXAMPLE / "model", dtype=torch.float32)
+    directory = wide(place / "model") if vllm else EXAMPLE / "model"
+    tokenizer = transformers.AutoTokenizer.from_pretrained(directory, padding_side="left")
+    model = transformers.AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
     warm_start(model, tokenizer, warm_steps)
     before = accuracy(model, tokenizer)
-    with tempfile.TemporaryDirectory() as output, worker(binary) as environment:
-        config = GRPOConfig(
-            output_dir=output,
-            per_device_train_batch_size=256,
-            num_generations=16,
-            max_completion_length=4,
-            max_steps=steps,
-            learning_rate=3e-4,
-            beta=0.0,
-            bf16=False,
-            use_cpu=True,
-            report_to=[],
-            logging_steps=10,
-            save_strategy="no",
-            disable_tqdm=True,
-            seed=7,
-        )
-        trainer = GRPOTrainer(
-            model=model,
-            reward_funcs=reward,
-            rollout_func=Rollouts(environment, parallel=256),
-            args=config,
-            train_dataset=Dataset.from_list(prompts(rows("train"))),
-            processing_class=tokenizer,
-        )
-        started = time.perf_counter()
-        trainer.train()
-        seconds = time.perf_counter() - started
-        log = [entry for entry in trainer.state.log_history if "reward" in entry]
+    config = GRPOConfig(
+        output_dir=str(place / "out"),
+        per_device_train_batch_size=256,
+        num_generations=16,
+        max_completion_length=4,
+        max_steps=steps,
+        learning_rate=3e-4,
+        beta=0.0,
+        bf16=False,
+        use_cpu=True,
+        report_to=[],
+        logging_steps=10,
+        save_strategy="no",
+        disable_tqdm=True,
+        seed=7,
+        use_vllm=vllm,
+        vllm_max_model_length=128,
+        vllm_gpu_memory_utilization=0.1,
+    )
+    trainer = GRPOTrainer(
+        model=model,
+        reward_funcs=reward,
+        rollout_func=Rollouts(environment, parallel=256),
+        args=config,
+        train_dataset=Dataset.from_list(prompts(rows("train"))),
+        processing_class=tokenizer,
+    )
+    if vllm:
+        reload_instead(trainer, place / "weights")
+    started = time.perf_counter()
+    trainer.train()
+    seconds = time.perf_counter() - started
+    log = [entry for entry in trainer.state.log_history if "reward" in entry]
     after = accuracy(trainer.model.eval(), tokenizer)
     rewards = [round(entry["reward"], 3) for entry in log]
     return {"before": before, "after": after, "rewards": rewards, "seconds_per_step": round(seconds / steps, 2)}
+
+
+def reload_instead(trainer: Any, place: pathlib.Path) -> None:
+    """TRL writes into vLLM's parameters, which vLLM has packed away on a CPU: there vLLM reads a checkpoint again."""
+    sampler = trainer.vllm_generation
+
+    def sync_weights() -> None:
+        trainer.model.save_pretrained(place)
+        sampler.llm.collective_rpc("reload_weights", kwargs={"weights_path": str(place)})
+        sampler.llm.reset_prefix_cache()
+
+    sampler.sync_weights = sync_weights
 
 
 def main() -> None:
@@ -136,8 +168,9 @@ def main() -> None:
     parser.add_argument("binary")
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--warm-steps", type=int, default=260)
+    parser.add_argument("--vllm", action="store_true", help="sample by the vLLM of this environment")
     options = parser.parse_args()
-    print(json.dumps(learn(options.binary, options.steps, options.warm_steps)))
+    print(json.dumps(learn(options.binary, options.steps, options.warm_steps, options.vllm)))
 
 
 if __name__ == "__main__":
