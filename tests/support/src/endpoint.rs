@@ -64,7 +64,12 @@ impl Endpoint {
 
     /// The calls that the store of `run` holds an answer to, as this endpoint tells them.
     pub fn committed(&self, run: &Path) -> BTreeSet<String> {
-        let store = rusqlite::Connection::open(run.join("run.sqlite")).unwrap();
+        self.committed_in(&run.join("run.sqlite"))
+    }
+
+    /// The same, of a store by itself.
+    pub fn committed_in(&self, store: &Path) -> BTreeSet<String> {
+        let store = rusqlite::Connection::open(store).unwrap();
         let Ok(mut statement) = store.prepare("SELECT model, request FROM call") else {
             return BTreeSet::new();
         };

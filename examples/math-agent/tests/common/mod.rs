@@ -1,5 +1,7 @@
 //! The program over an endpoint that knows some answers, and counts its calls.
 
+#![allow(dead_code, reason = "not every test needs all of it")]
+
 use std::{path::Path, process::Command, time::Duration};
 
 use agentscope_tuner::seed;

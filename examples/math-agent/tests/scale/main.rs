@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../common/mod.rs"]
+mod common;
+mod schedulers;
+
 use std::{
     fs,
     path::Path,
@@ -12,7 +16,7 @@ use std::{
 use serde_json::Value;
 use test_support::{Endpoint, Listening};
 
-const PAGE: &str = include_str!("../../../docs/scale.md");
+const PAGE: &str = include_str!("../../../../docs/scale.md");
 const TOKEN: &str = "a-long-bearer-token";
 
 /// The text of all fenced blocks of this language.
