@@ -46,7 +46,7 @@ def test_verl_takes_the_loops_output() -> None:
     with worker(agent) as environment:
         # The base class's constructor wants verl's whole configuration; what it sets is set here.
         loop = WorkerAgentLoop.__new__(WorkerAgentLoop)
-        loop.worker, loop.failed_reward = environment, 0.0
+        loop.worker, loop.failed_reward, loop.attempts = environment, 0.0, 1
         loop.prompt_length, loop.response_length = 64, 32
         loop.tokenizer, loop.server_manager = Letters(), Server()
         settings = {"temperature": 1.0, "top_p": 1.0, "logprobs": True}

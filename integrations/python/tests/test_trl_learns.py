@@ -16,8 +16,9 @@ pytestmark = pytest.mark.skipif(not BINARY, reason="ADDITION_BINARY names no pro
 
 def learnt(*arguments: str) -> dict[str, Any]:
     script = pathlib.Path(__file__).with_name("learning.py")
-    # Of vLLM: gigabytes for keys and values, and no questions about use.
-    environment = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
+    # Of vLLM: gigabytes for keys and values, and no word to its makers.
+    added = {"PYTHONPATH": str(script.parents[1] / "src"), "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1"}
+    environment = {**os.environ, **added}
     command = [sys.executable, str(script), BINARY, *arguments]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment)
     return json.loads(done.stdout.splitlines()[-1])

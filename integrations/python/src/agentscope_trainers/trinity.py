@@ -15,6 +15,7 @@ The row is the task. Trinity's own endpoint samples, and says which token ids it
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from trinity.common.experience import Experience
@@ -30,6 +31,8 @@ PASSED = ("messages", "tools", "tool_choice", "parallel_tool_calls", "response_f
 class WorkerWorkflow(Workflow):
     """One rollout of a worker. Turns that do not continue each other become experiences of their own."""
 
+    is_async = True
+
     def __init__(self, *, task: Any, model: Any, auxiliary_models: list[Any] | None = None) -> None:
         super().__init__(task=task, model=model, auxiliary_models=auxiliary_models)
         given = task.workflow_args or {}
@@ -38,12 +41,16 @@ class WorkerWorkflow(Workflow):
         self.worker = Worker(given["worker_url"], token_env=given.get("worker_token_env", "WORKER_TOKEN"))
         self.failed_reward = float(given.get("failed_reward", 0.0))
 
-    def run(self) -> list[Experience]:
-        """Runs the task once.
+    async def run_async(self) -> list[Experience]:
+        """Runs the task once; in a thread, so that a runner's other runs of it go on.
 
         Raises:
-            RuntimeError: when endpoint or judge failed, so that Trinity tries again.
+            RuntimeError: when endpoint or judge failed, so that Trinity tries again, or the policy was never asked.
         """
+        return await asyncio.to_thread(self.run)
+
+    def run(self) -> list[Experience]:
+        """The same, to its end."""
         client = self.model.get_openai_client()
 
         def policy(body: dict[str, Any], _: Conversation) -> Answer:
@@ -58,6 +65,8 @@ class WorkerWorkflow(Workflow):
         reward = done.reward_or(self.failed_reward)
         if reward is None:
             raise RuntimeError(f"the rollout ended as {done.status}: {done.error}")
+        if not turns:
+            raise RuntimeError(f"the agent never asked the policy, so there is nothing to learn from: {done.error or done.status}")
         metrics = {name: float(value) for name, value in done.metrics.items()}
         return [self._experience(row, step, reward, metrics) for step, row in enumerate(rows(turns))]
 

@@ -33,6 +33,7 @@ class WorkerAgentLoop(AgentLoopBase):
         worker_url: where the worker listens.
         worker_token_env: environment variable with its token.
         failed_reward: reward of a rollout whose agent failed.
+        attempts: how often a rollout is run at most, where an endpoint or the judge failed: verl ends when one does.
     """
 
     def __init__(
@@ -41,9 +42,11 @@ class WorkerAgentLoop(AgentLoopBase):
         worker_url: str = "http://127.0.0.1:8300/rollout",
         worker_token_env: str = "WORKER_TOKEN",
         failed_reward: float = 0.0,
+        attempts: int = 3,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        self.attempts = attempts
         self.worker = Worker(worker_url, token_env=worker_token_env)
         self.failed_reward = failed_reward
         self.response_length = self.rollout_config.response_length
@@ -54,7 +57,7 @@ class WorkerAgentLoop(AgentLoopBase):
 
         Raises:
             KeyError: when the row has no ``extra_info.task``.
-            RuntimeError: when endpoint or judge failed, or the policy was never asked: verl takes no row without tokens.
+            RuntimeError: when endpoint or judge failed in every attempt.
         """
         task = task_of(kwargs)
         loop, request_id = asyncio.get_running_loop(), uuid4().hex
@@ -75,28 +78,32 @@ class WorkerAgentLoop(AgentLoopBase):
             # verl computes log-probabilities itself where its server gives none.
             return chat.answer(asked, ids, [0.0] * len(ids) if logprobs is None else list(logprobs))
 
-        def rollout() -> tuple[Rollout, list[Turn]]:
+        def rollout(attempt: int) -> tuple[Rollout, list[Turn]]:
             with Capture(policy) as endpoint, endpoint.conversation() as conversation:
-                done = self.worker.rollout(task, base_url=endpoint.base_url, key=conversation.key)
+                done = self.worker.rollout(task, base_url=endpoint.base_url, key=conversation.key, attempt=attempt)
                 return done, conversation.turns
 
         with ThreadPoolExecutor(1) as pool:
-            done, turns = await loop.run_in_executor(pool, rollout)
-        return self._output(done, turns, bool(sampling_params.get("logprobs")))
+            for attempt in range(self.attempts):
+                done, turns = await loop.run_in_executor(pool, rollout, attempt)
+                if done.reward_or(self.failed_reward) is not None:
+                    return self._output(done, turns, bool(sampling_params.get("logprobs")))
+        raise RuntimeError(f"{self.attempts} attempts ended as {done.status}: {done.error}")
 
     def _output(self, done: Rollout, turns: list[Turn], logprobs: bool) -> AgentLoopOutput:
         row, left_out = best_row(turns)
-        reward = done.reward_or(self.failed_reward)
-        if row is None or reward is None:
-            raise RuntimeError(f"the rollout ended as {done.status} after {len(turns)} calls: {done.error}")
-        row = self._fitting(row)
-        extra = {"turn_scores": [], "tool_rewards": [], "reward_extra_info": dict(done.metrics), "tokens_left_out": left_out}
+        # verl needs a token in every row; where the policy was never asked, this one teaches nothing.
+        eos = self.tokenizer.eos_token_id
+        row = Row([eos], [eos], [0.0], [0]) if row is None else self._fitting(row)
+        # verl joins rows by the names of the first one, so all have the same: metrics differ from rollout to rollout.
+        always = {"failed": float(done.status != "scored"), "tokens_left_out": float(left_out)}
+        extra = {"turn_scores": [], "tool_rewards": [], "reward_extra_info": always, "rollout_metrics": dict(done.metrics)}
         return AgentLoopOutput(
             prompt_ids=row.prompt_ids,
             response_ids=row.completion_ids,
             response_mask=row.mask,
             response_logprobs=row.logprobs if logprobs else None,
-            reward_score=reward,
+            reward_score=done.reward_or(self.failed_reward),
             num_turns=2 * len(turns),
             metrics={},
             extra_fields=extra,
