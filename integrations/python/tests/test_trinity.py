@@ -28,7 +28,8 @@ def program(*arguments: str) -> Iterator[str]:
     process = subprocess.Popen(command, cwd=EXAMPLE, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        yield next(word for word in process.stdout.readline().split() if word.startswith("http"))
+        line = next(line for line in process.stdout if line.startswith("listening at "))
+        yield line.split()[-1]
     finally:
         process.terminate()
         process.wait()
@@ -49,7 +50,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         rollout = InferenceModelConfig(
             model_path="tiny-medium", engine_type="external", enable_openai_api=True, enable_history=True, max_response_tokens=48
         )
-        wrapper = ModelWrapper(config=rollout, api_address=served.removesuffix("/").removesuffix("/v1"))
+        wrapper = ModelWrapper(config=rollout, api_address=served.removesuffix("/v1"))
         # The explorer's models are actors of Ray; this one is found at its address.
         monkeypatch.setattr(Allocator, "get_model", lambda *_: wrapper)
         config = Config()

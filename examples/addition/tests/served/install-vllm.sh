@@ -6,7 +6,7 @@
 set -eu
 
 place=${1:?where the environment is to be}
-vllm=0.32.0 torch=2.13.0
+vllm=${VLLM_VERSION:-0.32.0} torch=${TORCH_VERSION:-2.13.0}
 python3 -m venv "$place"
 pip="$place/bin/pip --disable-pip-version-check --quiet"
 
