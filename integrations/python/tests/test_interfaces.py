@@ -75,7 +75,7 @@ def test_trinity_takes_the_workflows_experiences() -> None:
 
     def create(*, model: str, messages: list[Any], logprobs: bool, extra_body: dict[str, Any], **settings: Any) -> Any:
         assert model == "policy" and logprobs and extra_body == {"return_token_ids": True}
-        assert settings["max_tokens"] == 4096
+        assert settings["max_tokens"] == 48
         # As vLLM renders a history that holds what it said itself.
         prompt = letters.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         ids = letters.encode("4") + [EOS]
@@ -89,7 +89,8 @@ def test_trinity_takes_the_workflows_experiences() -> None:
         task = workflows.Task(
             workflow=WorkerWorkflow, raw_task=TASK, workflow_args={"worker_url": environment.url, "failed_reward": -1.0}
         )
-        model = SimpleNamespace(get_openai_client=lambda: client, enable_history=False)
+        limit = SimpleNamespace(max_response_tokens=48)
+        model = SimpleNamespace(get_openai_client=lambda: client, enable_history=False, config=limit)
         (experience,) = task.to_workflow(model).run()
     assert isinstance(experience, Experience) and issubclass(WorkerWorkflow, workflows.Workflow)
     assert (experience.reward, experience.metrics) == (1.0, {"length": 2.0})

@@ -1,15 +1,20 @@
 """Tasks through Trinity-RFT's own ``WorkflowRunner``, model wrapper and OpenAI client, to real programs; skipped without Trinity, or
 where ``MATH_AGENT_BINARY`` names no build of ``examples/math-agent``.
 
-Its verb ``serve`` is the rollout model, in the place of Trinity's vLLM, which needs a GPU; its verb ``worker`` is the agent.
+The rollout model is vLLM where ``VLLM`` names its program, else the verb ``serve``: Trinity's own vLLM needs a GPU. The verb ``worker``
+is the agent.
 """
 
 import asyncio
 import os
 import pathlib
+import signal
+import socket
 import subprocess
+import time
+import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -35,8 +40,35 @@ def program(*arguments: str) -> Iterator[str]:
         process.wait()
 
 
+@contextmanager
+def vllm(path: str, log: pathlib.Path) -> Iterator[str]:
+    """vLLM on the CPU, with the example's model; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [path, "serve", str(EXAMPLE / "models" / "medium"), "--served-model-name", "tiny-medium", "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--dtype", "float32", "--enforce-eager", "--logprobs-mode", "processed_logprobs"]
+    command += ["--max-model-len", "256", "--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
+    added = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+    with log.open("w") as said:
+        process = subprocess.Popen(
+            command, stdout=said, stderr=said, env={**os.environ, **added}, start_new_session=True
+        )
+    try:
+        until = time.monotonic() + 300
+        while True:
+            assert process.poll() is None and time.monotonic() < until, log.read_text()
+            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
+                break
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def run(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Runs a task several times as the explorer does."""
     from trinity.common.config import Config, InferenceModelConfig
     from trinity.common.models.allocator import Allocator
@@ -46,7 +78,9 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
     from agentscope_trainers.trinity import WorkerWorkflow
 
-    with program("serve", "tiny-medium") as served, program("worker", "--token-env", "WORKER_TOKEN") as worker:
+    path = os.environ.get("VLLM")
+    rollout_model = vllm(path, tmp_path / "vllm.log") if path else program("serve", "tiny-medium")
+    with rollout_model as served, program("worker", "--token-env", "WORKER_TOKEN") as worker:
         rollout = InferenceModelConfig(
             model_path="tiny-medium", engine_type="external", enable_openai_api=True, enable_history=True, max_response_tokens=48
         )

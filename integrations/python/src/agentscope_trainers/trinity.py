@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from openai import APIStatusError
 from trinity.common.experience import Experience
 from trinity.common.workflows.workflow import Workflow
 
@@ -73,15 +74,25 @@ class WorkerWorkflow(Workflow):
     def _asked(self, client: Any, body: dict[str, Any]) -> Answer:
         settings = self.task.rollout_args
         asked = {name: body[name] for name in PASSED if body.get(name) is not None}
-        asked.setdefault("max_tokens", body.get("max_completion_tokens") or settings.max_tokens or 4096)
+        # Without a limit of anybody, the server takes what its context has left.
+        most = body.get("max_completion_tokens") or settings.max_tokens or self._most_tokens()
+        if most is not None:
+            asked.setdefault("max_tokens", most)
         for name in ("temperature", "top_p"):
             value = getattr(settings, name, None)
             if value is not None:
                 asked[name] = value
-        answer = client.chat.completions.create(
-            model=client.model_path, logprobs=True, extra_body={"return_token_ids": True}, **asked
-        ).model_dump()
-        return read_answer(answer)
+        try:
+            answer = client.chat.completions.create(
+                model=client.model_path, logprobs=True, extra_body={"return_token_ids": True}, **asked
+            )
+        except APIStatusError as error:
+            # What the server refuses is refused, and not tried again as a failure would be.
+            raise EndpointError(error.status_code, str(error)) from error
+        return read_answer(answer.model_dump())
+
+    def _most_tokens(self) -> int | None:
+        return getattr(getattr(self.model, "config", None), "max_response_tokens", None)
 
     def _experience(self, row: Row, step: int, reward: float, metrics: dict[str, float]) -> Experience:
         import torch
