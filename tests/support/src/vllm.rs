@@ -2,6 +2,8 @@
 
 mod answer;
 mod asked;
+#[cfg(test)]
+mod tests;
 mod weights;
 
 use std::{

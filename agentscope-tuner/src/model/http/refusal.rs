@@ -38,6 +38,9 @@ impl Refusal {
     }
 }
 
+/// What servers without a code of their own say of a conversation that does not fit: vLLM and its like.
+const TOO_LONG: [&str; 3] = ["maximum context length", "maximum model length", "max_model_len"];
+
 /// Error codes of OpenAI, Azure, DashScope, DeepSeek, OpenRouter, Anthropic and Gemini, in lower case; the first
 /// that is part of the code decides.
 const CODES: &[(&str, Refusal)] = &[
@@ -107,7 +110,7 @@ pub(super) fn of_code(code: &str, message: &str) -> Refusal {
 }
 
 fn known(code: &str, message: &str) -> Option<Refusal> {
-    let too_long = message.contains("maximum context length") || message.contains("maximum model length");
+    let too_long = TOO_LONG.iter().any(|part| message.contains(part));
     let key = message.contains("API key not valid");
     let by_message = if too_long { Some(Refusal::TooLong) } else { key.then_some(Refusal::Auth) };
     CODES.iter().find(|(part, _)| code.contains(part)).map(|(_, refusal)| *refusal).or(by_message)

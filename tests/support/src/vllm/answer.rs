@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use agentscope_tuner::{
     message::{Block, Msg, Role, ToolUse},
-    model::{ChatModel as _, ChatResponse, TokenTrace},
+    model::{ChatModel as _, ChatRequest, ChatResponse, TokenTrace},
 };
 use axum::{
     Json,
@@ -16,6 +16,9 @@ use serde_json::{Value, json};
 
 use super::{Flaw, Shared, TRIAL, asked::request, model, refusal, restart};
 
+const NO_PARSER: &str =
+    "\"auto\" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set";
+
 pub(super) async fn chat(State(shared): State<Arc<Shared>>, Json(body): Json<Value>) -> Response {
     let name = body["model"].as_str().unwrap_or_default();
     let Some(model) = model(&shared, name).await else {
@@ -24,18 +27,11 @@ pub(super) async fn chat(State(shared): State<Arc<Shared>>, Json(body): Json<Val
     };
     let (mut request, flaw) = (request(&body), shared.flaw);
     if flaw == Flaw::NoTools && !request.tools.is_empty() {
-        let message =
-            "\"auto\" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set";
-        return refusal(StatusCode::BAD_REQUEST, "BadRequestError", message);
+        return refusal(StatusCode::BAD_REQUEST, "BadRequestError", NO_PARSER);
     }
     let is_trial = request.messages[0].text() == TRIAL;
-    if flaw == Flaw::OtherArguments && !is_trial {
-        // What it says that it read is what it read: the weights are right, and only the words are others.
-        request.messages[0] = Msg::user(format!("{}=", request.messages[0].text()));
-    }
-    if flaw == Flaw::OtherCalls {
-        let answers = request.messages.iter_mut().filter(|message| message.role == Role::Assistant);
-        answers.for_each(|answer| answer.content.push(Block::text("=")));
+    if !is_trial {
+        misread(&mut request, flaw);
     }
     let answer = model.chat(&request).await;
     if flaw == Flaw::Restarted && is_trial {
@@ -48,7 +44,21 @@ pub(super) async fn chat(State(shared): State<Arc<Shared>>, Json(body): Json<Val
     }
 }
 
-fn completion(body: &Value, response: &ChatResponse, flaw: Flaw) -> Value {
+/// Reads other words than were asked. What it says that it read is what it read: the weights are right.
+fn misread(request: &mut ChatRequest, flaw: Flaw) {
+    match flaw {
+        Flaw::OtherArguments => {
+            request.messages[0] = Msg::user(format!("{}=", request.messages[0].text()));
+        }
+        Flaw::OtherCalls => {
+            let answers = request.messages.iter_mut().filter(|message| message.role == Role::Assistant);
+            answers.for_each(|answer| answer.content.push(Block::text("=")));
+        }
+        _ => {}
+    }
+}
+
+pub(super) fn completion(body: &Value, response: &ChatResponse, flaw: Flaw) -> Value {
     let trace = response.tokens.clone().unwrap();
     let asked = |field: &str, lacking: Flaw| body[field] == json!(true) && flaw != lacking;
     let with_ids = asked("return_token_ids", Flaw::NoTokenIds);
