@@ -38,7 +38,7 @@ fn killed_and_resumed_it_ends_as_if_nothing_had_happened() {
             (left(run), calls)
         },
         |killed| {
-            place.endpoint.take();
+            place.endpoint.settled();
             place.committed(&killed.run)
         },
         |(expected, calls), committed, killed| {

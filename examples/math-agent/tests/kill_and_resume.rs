@@ -21,7 +21,7 @@ fn a_killed_run_resumes_to_the_same_result_and_pays_nothing_twice() {
     let resumed = kills.compare(
         |run| (outcome(run), endpoint.take().len()),
         |killed| {
-            let before = endpoint.take().len();
+            let before = endpoint.settled().len();
             (before, endpoint.committed(&killed.run))
         },
         |(expected, calls), (before, committed), killed| {

@@ -32,7 +32,7 @@ fn a_killed_tuning_resumes_to_the_same_prompt_and_pays_nothing_twice() {
             (expected, calls)
         },
         |killed| {
-            endpoint.take();
+            endpoint.settled();
             endpoint.committed(&killed.run)
         },
         |(expected, calls), committed, killed| {

@@ -12,6 +12,9 @@ use std::{
 use axum::{Json, Router, extract::State, routing::post};
 use serde_json::{Value, json};
 
+/// How long a request may be on its way over loopback.
+const SETTLING: Duration = Duration::from_millis(50);
+
 /// An OpenAI-compatible endpoint on loopback. What it is asked is kept in short: the model and the last thing said, or
 /// whatever the test tells requests apart by.
 #[derive(Clone, Debug)]
@@ -60,6 +63,19 @@ impl Endpoint {
     /// What it was asked since the last call of this.
     pub fn take(&self) -> Vec<String> {
         mem::take(&mut *self.behaviour.asked.lock().unwrap())
+    }
+
+    /// The same, once nothing is on its way any more that a program has sent before it was killed.
+    pub fn settled(&self) -> Vec<String> {
+        let mut all = self.take();
+        loop {
+            thread::sleep(SETTLING);
+            let more = self.take();
+            if more.is_empty() {
+                return all;
+            }
+            all.extend(more);
+        }
     }
 
     /// The calls that the store of `run` holds an answer to, as this endpoint tells them.

@@ -95,7 +95,7 @@ impl Scene {
         ends(&mut running);
         let (done, run) = running.ended();
         assert!(!done.status.success());
-        self.take();
+        self.endpoint.settled();
         let committed = self.endpoint.committed(&run);
         let done = self.resume(place, &run);
         assert!(done.status.success(), "{}", said(&done));

@@ -157,7 +157,7 @@ fn slurm_runs_an_array_and_runs_it_again() {
     let stores: Vec<PathBuf> = (0..2).map(|task| out.path().join(format!("{task}.sqlite"))).collect();
     let paid: Vec<String> = stores.iter().flat_map(|store| endpoint.committed_in(store)).collect();
     assert!(!paid.is_empty() && all(out.path()).len() < ROWS, "it was not cancelled in its middle");
-    endpoint.take();
+    endpoint.settled();
 
     slurm.types(&sbatch.replace("sbatch", "sbatch --wait"), out.path());
     assert_eq!(rows(&all(out.path())), every_row());
