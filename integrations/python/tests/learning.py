@@ -106,6 +106,7 @@ def learn(binary: str, steps: int, warm_steps: int, vllm: bool) -> dict[str, Any
 
 
 def train(environment: Worker, place: pathlib.Path, steps: int, warm_steps: int, vllm: bool) -> dict[str, Any]:
+    """The same below ``place``, with the agents of ``environment``."""
     torch.manual_seed(7)
     transformers.set_seed(7)
     directory = wide(place / "model") if vllm else EXAMPLE / "model"

@@ -42,20 +42,20 @@ struct Shared {
     /// The adapter that requests name; without one they name the model itself.
     adapter: Mutex<Option<String>>,
     /// First turns of conversations.
-    first: Read,
+    first: Rendered,
     /// Turns after answers of the model, tool calls among them, which server and template have to spell alike once more.
-    later: Read,
+    later: Rendered,
 }
 
-/// Prompts that the server answered.
+/// Counts of the prompts that the server has rendered and answered since they were last taken.
 #[derive(Default)]
-struct Read {
+struct Rendered {
     prompts: AtomicU64,
     /// Those that it rendered otherwise than we would.
     differing: AtomicU64,
 }
 
-impl Read {
+impl Rendered {
     fn take(&self) -> [u64; 2] {
         [&self.prompts, &self.differing].map(|count| count.swap(0, Relaxed))
     }
@@ -141,7 +141,7 @@ impl Served {
     /// How many prompts were answered since the last call of this, and how many of them were not what we would have made of the
     /// conversation: of first turns, and of later ones.
     pub(crate) fn take_differing(&self) -> [[u64; 2]; 2] {
-        [&self.0.first, &self.0.later].map(Read::take)
+        [&self.0.first, &self.0.later].map(Rendered::take)
     }
 
     /// The request as the server is to see it.

@@ -75,7 +75,7 @@ class WorkerWorkflow(Workflow):
         settings = self.task.rollout_args
         asked = {name: body[name] for name in PASSED if body.get(name) is not None}
         # Without a limit of anybody, the server takes what its context has left.
-        most = body.get("max_completion_tokens") or settings.max_tokens or self._most_tokens()
+        most = body.get("max_completion_tokens") or settings.max_tokens or self.model.config.max_response_tokens
         if most is not None:
             asked.setdefault("max_tokens", most)
         for name in ("temperature", "top_p"):
@@ -90,9 +90,6 @@ class WorkerWorkflow(Workflow):
             # What the server refuses is refused, and not tried again as a failure would be.
             raise EndpointError(error.status_code, str(error)) from error
         return read_answer(answer.model_dump())
-
-    def _most_tokens(self) -> int | None:
-        return getattr(getattr(self.model, "config", None), "max_response_tokens", None)
 
     def _experience(self, row: Row, step: int, reward: float, metrics: dict[str, float]) -> Experience:
         import torch

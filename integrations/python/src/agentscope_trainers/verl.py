@@ -46,6 +46,8 @@ class WorkerAgentLoop(AgentLoopBase):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
+        if attempts < 1:
+            raise ValueError(f"attempts is {attempts}, but must be 1 or more")
         self.attempts = attempts
         self.worker = Worker(worker_url, token_env=worker_token_env)
         self.failed_reward = failed_reward

@@ -1,16 +1,25 @@
 //! The stand-in beside vLLM itself, whose answers were recorded (`record_vllm.py`, beside them).
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::BTreeSet,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::{Path, PathBuf},
+};
 
 use agentscope_tuner::{
     model::{ChatModel as _, embedded::Embedded},
     policy::engine::EngineSettings,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{Flaw, answer, asked};
+use super::{Flaw, Vllm, answer, asked};
 
 const RECORDED: &str = include_str!("../../../../agentscope-tuner/tests/data/model/vllm.json");
+
+fn model() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/math-agent/models/medium")
+}
 
 /// What was asked, what vLLM answered, and what the stand-in answers with the same model.
 async fn both(name: &str) -> [Value; 3] {
@@ -18,8 +27,7 @@ async fn both(name: &str) -> [Value; 3] {
     let chat = &recorded["chats"][name];
     let body = chat["request"].clone();
     let theirs = serde_json::from_str(chat["whole"].as_str().unwrap()).unwrap();
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/math-agent/models/medium");
-    let model = Embedded::open("tiny", directory, &EngineSettings::default()).unwrap();
+    let model = Embedded::open("tiny", model(), &EngineSettings::default()).unwrap();
     let response = model.chat(&asked::request(&body)).await.unwrap();
     let ours = answer::completion(&body, &response, Flaw::None);
     [body, theirs, ours]
@@ -68,5 +76,39 @@ async fn the_same_model_says_the_same() {
         let furthest =
             logprobs(&ours).iter().zip(logprobs(&theirs)).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         assert!(furthest < 1e-4, "{name}: {furthest}");
+    }
+}
+
+/// Status and JSON of the answer to `body` at `address`.
+fn post(address: &str, path: &str, body: &Value) -> Value {
+    let (mut stream, body) = (TcpStream::connect(address).unwrap(), body.to_string());
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all((head + &body).as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
+    json!([status, serde_json::from_str::<Value>(body).unwrap()])
+}
+
+/// What is said of weights that are not there, and of those that are to be put aside.
+#[test]
+fn it_says_of_weights_what_vllm_says() {
+    let recorded: Value = serde_json::from_str(RECORDED).unwrap();
+    let server = Vllm::start(&model(), Flaw::None);
+    let address = server.base_url().trim_start_matches("http://").trim_end_matches("/v1");
+    for other in recorded["others"].as_array().unwrap() {
+        let path = other["path"].as_str().unwrap();
+        let ours = post(address, path, &other["body"]);
+        let theirs: Value = serde_json::from_str(other["reply"][1].as_str().unwrap()).unwrap();
+        let mut theirs = json!([other["reply"][0], theirs]);
+        if path == "/collective_rpc" {
+            // Why the worker failed is told in words of its own.
+            theirs[1]["error"]["message"] = ours[1]["error"]["message"].clone();
+        }
+        assert_eq!(ours, theirs, "{path}");
     }
 }
